@@ -39,22 +39,22 @@ const sqliteRunRows = (database: Database, handle: Sqlite.Database): RunRows.Run
   const insertCounted = SqliteRows.counterInserter(handle)
   const bulk = SqlRunRows.make(database)
   const { now, write } = database.dialect
+  const atNow = <A>(run: (instant: number) => A): Effect.Effect<A, SqlError> =>
+    Effect.flatMap(now, (instant) => attempt(() => run(instant)))
   return {
     ...bulk,
     find: (refs) => attempt(() => plain.find(refs)),
-    search: (search) => Effect.flatMap(now, (instant) => attempt(() => plain.search(search, instant))),
-    due: Effect.flatMap(now, (instant) => attempt(() => plain.due(instant))),
+    search: (search) => atNow((instant) => plain.search(search, instant)),
+    due: atNow(plain.due),
     advanceLanes: (lanes, admits) =>
-      Effect.flatMap(now, (instant) =>
-        attempt(() => {
-          const changes = StoredRun.advanced(plain.laneHeads(lanes), instant, admits)
-          plain.write(changes, instant)
-          return changes.map(StoredRun.afterChange)
-        }),
-      ),
+      atNow((instant) => {
+        const changes = StoredRun.advanced(plain.laneHeads(lanes), instant, admits)
+        plain.write(changes, instant)
+        return changes.map(StoredRun.afterChange)
+      }),
     claimDetails: (runs, sessions) =>
       sessions ? bulk.claimDetails(runs, sessions) : attempt(() => plain.claimDetails(runs)),
-    insert: (runs) => Effect.flatMap(now, (instant) => attempt(() => plain.insert(runs, instant))),
+    insert: (runs) => atNow((instant) => plain.insert(runs, instant)),
     write: (changes, counted) =>
       Effect.flatMap(now, (instant) => {
         const states = attempt(() => {

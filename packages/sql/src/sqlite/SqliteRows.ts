@@ -382,11 +382,10 @@ export const stateWriter = (prepare: Prepare): Write => {
   const all = byTable((from) =>
     byTable((to) => (from === to ? staying(prepare, to) : moving(prepare, from, to))),
   )
-  const writeOf = ({ after, before }: RunRows.Change): Write => all[tableOf(before)][tableOf(after)]
   return (changes) => {
     const groups = new Map<Write, Array<RunRows.Change>>()
     for (const change of changes) {
-      const write = writeOf(change)
+      const write = all[tableOf(change.before)][tableOf(change.after)]
       const group = groups.get(write)
       if (group === undefined) groups.set(write, [change])
       else group.push(change)

@@ -42,13 +42,11 @@ export const waiting = (request: Request): Request =>
   request.ahead === 0 ? request : { ...request, limit: request.limit - request.ahead, ahead: 0 }
 
 /** Whether a claim may take runs of this route. */
-export const accepts =
-  ({ agentIds, worker }: Request) =>
-  (route: Route): boolean =>
-    route.projectId === worker.projectId &&
-    (route.implementationKind === null || route.implementationKind === worker.implementationKind) &&
-    (route.workerKey === null || route.workerKey === worker.workerKey) &&
-    (agentIds.length === 0 || agentIds.some((agentId) => agentId === route.agentId))
+export const accepts = ({ agentIds, worker }: Request, route: Route): boolean =>
+  route.projectId === worker.projectId &&
+  (route.implementationKind === null || route.implementationKind === worker.implementationKind) &&
+  (route.workerKey === null || route.workerKey === worker.workerKey) &&
+  (agentIds.length === 0 || agentIds.some((agentId) => agentId === route.agentId))
 
 /** Every route that leads to the worker of a claim. */
 const probesOf = ({ agentIds, limit, worker }: Request): ReadonlyArray<Probe> => {

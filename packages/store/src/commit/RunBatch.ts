@@ -10,10 +10,10 @@ import type { LogEvent } from "@runlease/core/AgentEvent"
 import { DateTime, Duration, Effect, Iterable } from "effect"
 import * as FairRules from "../rules/FairRules.js"
 import type * as LimitRules from "../rules/LimitRules.js"
-import type { RunDetails, RunState } from "../rules/RunState.js"
+import type { RunState } from "../rules/RunState.js"
 import { type Consequence, isRunnable, type NewEntry, type Transition } from "../rules/Transition.js"
 import * as CounterRows from "../rows/CounterRows.js"
-import { byPreference, type ClaimDetails, type Found, type Lane, type RunRows } from "../rows/RunRows.js"
+import { byPreference, type Found, type Lane, type RunRows } from "../rows/RunRows.js"
 import type { LogPiece } from "../rows/RunStore.js"
 import {
   type AddedRun,
@@ -79,12 +79,11 @@ export interface RunBatch<X> {
   readonly insert: (runs: ReadonlyArray<AddedRun>, offer: "now" | "later") => Effect.Effect<void, X>
   /** Writes what has changed so far, families included, for a query that must see it: with names, only where one of these details has. */
   readonly flush: (...names: ReadonlyArray<keyof DetailChanges>) => Effect.Effect<void, X>
-  /** The details of these runs, which are read with the last writes of the commit: the map is empty until then. */
-  readonly lateDetails: (runs: ReadonlyArray<StoredRun>) => ReadonlyMap<RunKey, RunDetails>
-  readonly lateClaimDetails: (
+  /** What belongs to these runs, such as `rows.details`. It is read with the last writes of the commit: the map is empty until then. */
+  readonly late: <A>(
     runs: ReadonlyArray<StoredRun>,
-    sessions: boolean,
-  ) => ReadonlyMap<RunKey, ClaimDetails>
+    read: (runs: ReadonlyArray<StoredRun>) => Effect.Effect<ReadonlyMap<RunKey, A>, X>,
+  ) => ReadonlyMap<RunKey, A>
   /** Writes what has changed, reads the late details, and ends the transaction. */
   readonly finish: Effect.Effect<void, X>
   /** Everything that is to run once the commit has succeeded, wake-ups included. */
@@ -495,8 +494,7 @@ export const make = <X>(
           admit,
         )
       }),
-    lateDetails: (of) => late(of, rows.details),
-    lateClaimDetails: (of, sessions) => late(of, (all) => rows.claimDetails(all, sessions)),
+    late,
     finish: Effect.flatMap(settle, () => handRunnable(() => ranked(finish))),
     after: Effect.suspend(() => {
       const left = stillRunnable().map(({ state }) => state.spec)

@@ -268,15 +268,13 @@ export interface RunCommits<X> extends CommitQueue<ClaimSearch.Request, RunBatch
  *
  * When claims wait, it also reads what is due: runs are handed to them only when time makes no other run runnable.
  */
-const begin = <X>(
-  rows: RunRows<X>,
-  wakeups: Wakeups,
-  memory: RunBatch.Memory,
-  refs: ReadonlyArray<RunRef>,
-  claims: ReadonlyArray<ClaimSearch.Request>,
-  since: bigint,
-): Effect.Effect<RunBatch.RunBatch<X>, X> =>
-  Effect.suspend(() => {
+const beginning =
+  <X>(
+    rows: RunRows<X>,
+    wakeups: Wakeups,
+    memory: RunBatch.Memory,
+  ): Options<ClaimSearch.Request, RunBatch.RunBatch<X>, X>["begin"] =>
+  (refs, claims, since) => {
     const remembered = new Map<string, StoredRun>()
     const unknown = refs.filter((ref) => {
       const run = memory.leases.find(ref)
@@ -323,7 +321,7 @@ const begin = <X>(
             : WaitingClaims.noHandOver,
       }),
     )
-  })
+  }
 
 export const make = <X>(
   { gather, isolates, rows, transact, unavailable }: RunStore<X>,
@@ -337,7 +335,7 @@ export const make = <X>(
     }
     const queue = makeQueue<ClaimSearch.Request, RunBatch.RunBatch<X>, X>({
       transact,
-      begin: (refs, claims, since) => begin(rows, wakeups, memory, refs, claims, since),
+      begin: beginning(rows, wakeups, memory),
       finish: ({ finish }) => finish,
       after: ({ after, remember }) => {
         remember()

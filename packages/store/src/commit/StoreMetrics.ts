@@ -141,12 +141,15 @@ export const all: ReadonlyArray<Meter.Meter> = [
   poolConnections,
 ]
 
-const counted: ReadonlyMap<string, (by: number) => void> = new Map([
-  ["submitted", (by: number) => submitted.add(by)],
-  ["claimed", (by: number) => claimed.add(by)],
-  ...["completed", "failed", "cancelled"].map(
-    (status) => [`ended.${status}`, (by: number) => ended.add(by, byStatus(status))] as const,
-  ),
+type Counted = readonly [meter: Meter.Meter, labels?: ReadonlyArray<MetricLabel.MetricLabel>]
+
+/** The meters of some counters. */
+const counted: ReadonlyMap<string, Counted> = new Map<string, Counted>([
+  ["submitted", [submitted]],
+  ["claimed", [claimed]],
+  ["ended.completed", [ended, byStatus("completed")]],
+  ["ended.failed", [ended, byStatus("failed")]],
+  ["ended.cancelled", [ended, byStatus("cancelled")]],
 ])
 
 /**
@@ -190,7 +193,10 @@ export const ofCommit = (): CommitMeasure => {
     letIn: (limit, millis) => void waits.push([limit, millis]),
     publish: Effect.sync(() => {
       for (const { counters } of all) {
-        for (const name in counters) counted.get(name)?.(counters[name]!)
+        for (const name in counters) {
+          const [meter, labels] = counted.get(name) ?? []
+          meter?.add(counters[name]!, labels)
+        }
       }
       for (const [limit, millis] of waits) limitWait.add(millis / 1000, ofLimit(limit))
       for (const reason of reasons) claimsEnded.add(1, byReason(reason))

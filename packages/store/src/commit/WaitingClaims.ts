@@ -87,7 +87,6 @@ type HandBack = (runs: ReadonlyArray<ClaimedRunRef>) => Effect.Effect<void>
 interface Waiter {
   readonly request: ClaimSearch.Request
   readonly handBack: HandBack
-  readonly accepts: (route: Route) => boolean
   /** Names the claim, if it has an id. A repeat has the same name. */
   readonly name: string | undefined
   readonly ended: Deferred.Deferred<HandedRuns | undefined>
@@ -103,20 +102,6 @@ interface Waiter {
   handed: HandedRuns | undefined
 }
 
-const newWaiter = (request: ClaimSearch.Request, handBack: HandBack): Waiter => ({
-  request,
-  handBack,
-  accepts: ClaimSearch.accepts(request),
-  name: request.claimId === null ? undefined : `${request.workerId} ${request.claimId}`,
-  ended: Deferred.unsafeMake(FiberId.none),
-  armed: false,
-  blocked: false,
-  received: false,
-  left: false,
-  route: undefined,
-  handed: undefined,
-})
-
 export const make = (): WaitingClaims => {
   /** Those that no commit has reserved, in the order of their arrival. */
   const waiting = new Set<Waiter>()
@@ -131,7 +116,7 @@ export const make = (): WaitingClaims => {
 
   const wake = (route: Route): void => {
     for (const waiter of waiting) {
-      if (!waiter.accepts(route)) continue
+      if (!ClaimSearch.accepts(waiter.request, route)) continue
       if (waiter.blocked) return
       waiter.route = route
       return end(waiter, undefined)
@@ -174,23 +159,20 @@ export const make = (): WaitingClaims => {
    * A repeat gets the runs of its claim, so it is not reserved while a commit has its claim. Older runs are left for a claim that the limit of
    * its project blocks.
    */
-  const mayTake = ({ accepts, armed, blocked, name }: Waiter, route: Route): boolean =>
-    armed && !blocked && accepts(route) && (name === undefined || !takenNames.has(name))
+  const mayTake = ({ armed, blocked, name, request }: Waiter, route: Route): boolean =>
+    armed && !blocked && ClaimSearch.accepts(request, route) && (name === undefined || !takenNames.has(name))
 
   const free = ({ name }: Waiter): void => {
     if (name !== undefined) takenNames.delete(name)
   }
 
-  /** A repeat that looked before the commit has not found the runs that its claim has now. */
-  const wakeRepeats = ({ name }: Waiter): void => {
-    if (name === undefined) return
-    for (const other of waiting) if (other.name === name) end(other, undefined)
-  }
-
   const give = (waiter: Waiter, handed: HandedRuns): Effect.Effect<void> =>
     Effect.suspend(() => {
       free(waiter)
-      wakeRepeats(waiter)
+      // A repeat that looked before the commit has not found the runs that its claim has now.
+      for (const other of waiting) {
+        if (other.name !== undefined && other.name === waiter.name) end(other, undefined)
+      }
       if (waiter.left) return waiter.handBack([...handed.runs, ...handed.withheld])
       end(waiter, handed)
       return handed.withheld.length === 0 ? Effect.void : waiter.handBack(handed.withheld)
@@ -208,7 +190,7 @@ export const make = (): WaitingClaims => {
         return waiter
       }
       for (const [waiter, { count }] of reserved) {
-        if (count < waiter.request.limit && waiter.accepts(route)) return waiter
+        if (count < waiter.request.limit && ClaimSearch.accepts(waiter.request, route)) return waiter
       }
       return undefined
     }
@@ -236,19 +218,33 @@ export const make = (): WaitingClaims => {
     }
   }
 
-  const joined = (request: ClaimSearch.Request, handBack: HandBack) =>
-    Effect.sync(() => {
-      const waiter = newWaiter(request, handBack)
-      waiting.add(waiter)
-      StoreMetrics.waitingClaims.add(1)
-      return waiter
-    })
+  const add = (request: ClaimSearch.Request, handBack: HandBack): Waiter => {
+    const waiter: Waiter = {
+      request,
+      handBack,
+      name: request.claimId === null ? undefined : `${request.workerId} ${request.claimId}`,
+      ended: Deferred.unsafeMake(FiberId.none),
+      armed: false,
+      blocked: false,
+      received: false,
+      left: false,
+      route: undefined,
+      handed: undefined,
+    }
+    waiting.add(waiter)
+    StoreMetrics.waitingClaims.add(1)
+    return waiter
+  }
 
   return {
     join: (request, handBack) =>
-      Effect.map(Effect.acquireRelease(joined(request, handBack), leave), (waiter): Wait => ({
-        next: (time, blocked) => next(waiter, time, blocked),
-      })),
+      Effect.map(
+        Effect.acquireRelease(
+          Effect.sync(() => add(request, handBack)),
+          leave,
+        ),
+        (waiter): Wait => ({ next: (time, blocked) => next(waiter, time, blocked) }),
+      ),
     wake,
     wakeBlocked: (projectId) => {
       for (const waiter of Array.from(waiting)) {
@@ -318,19 +314,22 @@ const priorityOf = ({ run }: AddedRun): number => run.state.spec.priority
 
 const toStored = ({ claimed, key }: HandedRun): StoredRun => ({ key, state: claimed.state })
 
-const toRuns = (handed: ReadonlyArray<HandedRun>): ReadonlyArray<ClaimedRun> =>
-  handed
-    .toSorted((a, b) => byPreference(toStored(a), toStored(b)))
-    .flatMap(({ claimed, details, queuedMillis }) => {
-      if (details === undefined) return []
-      StoreMetrics.pickUp.add(queuedMillis / 1000)
-      return [toClaimed(claimed.state, details.details, forExecutor(details.snapshot), queuedMillis)]
-    })
-
-const toWithheld = (handed: ReadonlyArray<HandedRun>): ReadonlyArray<ClaimedRunRef> =>
-  handed.flatMap(({ claimed: { state }, details }) =>
-    details === undefined ? [{ leaseEpoch: state.leaseEpoch, runId: state.spec.runId }] : [],
-  )
+/** What a claim gets: the best run first. */
+const handedRuns = (handed: ReadonlyArray<HandedRun>, since: bigint): HandedRuns => {
+  const runs: Array<ClaimedRun> = []
+  const withheld: Array<ClaimedRunRef> = []
+  const sorted = handed.toSorted((a, b) => byPreference(toStored(a), toStored(b)))
+  for (const { claimed, details, queuedMillis } of sorted) {
+    const { state } = claimed
+    if (details === undefined) {
+      withheld.push({ leaseEpoch: state.leaseEpoch, runId: state.spec.runId })
+      continue
+    }
+    StoreMetrics.pickUp.add(queuedMillis / 1000)
+    runs.push(toClaimed(state, details.details, forExecutor(details.snapshot), queuedMillis))
+  }
+  return { runs, withheld, since }
+}
 
 /** `now` is the instant of the commit, and `since` the monotonic time in nanoseconds before it. */
 export const handOver = <X>(
@@ -409,13 +408,7 @@ export const handOver = <X>(
       })
     }),
     deliver: Effect.suspend(() =>
-      Effect.forEach(
-        byClaim,
-        ([claim, handed]) => claim.give({ runs: toRuns(handed), withheld: toWithheld(handed), since }),
-        {
-          discard: true,
-        },
-      ),
+      Effect.forEach(byClaim, ([claim, handed]) => claim.give(handedRuns(handed, since)), { discard: true }),
     ),
     undo: reservation.undo,
   }

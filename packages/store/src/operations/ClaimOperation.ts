@@ -249,7 +249,7 @@ const claimAll = Effect.fnUntraced(function* <X>(
       sessions ||= mayHaveSession(run.state)
     }
   }
-  const details = batch.lateClaimDetails([...all.values()], sessions)
+  const details = batch.late([...all.values()], (runs) => batch.rows.claimDetails(runs, sessions))
   return requests.map((request) =>
     Either.right({
       claimed: claimed.get(request) ?? again.get(request)!,
@@ -355,11 +355,6 @@ const round = Effect.fnUntraced(function* <E>(
   return handed && foundAt(begun, handed.runs, handed.since)
 })
 
-const waitSince = <E>(begun: bigint, options: Options<E>): Effect.Effect<ReadonlyArray<ClaimedRun>, E> =>
-  Effect.flatMap(Effect.scoped(round(begun, options)), (found) =>
-    found === undefined ? waitSince(begun, options) : Effect.succeed(found),
-  )
-
 /**
  * Claims now and, while that returns no run, again at each wake-up until `wait` has passed, or until a commit hands it runs.
  *
@@ -367,14 +362,16 @@ const waitSince = <E>(begun: bigint, options: Options<E>): Effect.Effect<Readonl
  * find runs at once, and never join. `waitedMillis` is the time until the look that found the runs, or until the commit that handed them
  * over, on the monotonic clock and rounded down, since the holder counts its lease from then.
  */
-const claimWithin = <E>(options: Options<E>): Effect.Effect<ReadonlyArray<ClaimedRun>, E> =>
-  Effect.flatMap(Clock.currentTimeNanos, (begun) =>
-    Effect.flatMap(options.claimNow, ({ runs }) =>
-      runs.length > 0 || Duration.equals(options.wait, Duration.zero)
-        ? Effect.succeed(runs)
-        : waitSince(begun, options),
-    ),
-  )
+const claimWithin = Effect.fnUntraced(function* <E>(
+  options: Options<E>,
+): Effect.fn.Return<ReadonlyArray<ClaimedRun>, E> {
+  const begun = yield* Clock.currentTimeNanos
+  const { runs } = yield* options.claimNow
+  if (runs.length > 0 || Duration.equals(options.wait, Duration.zero)) return runs
+  let found: ReadonlyArray<ClaimedRun> | undefined
+  while (found === undefined) found = yield* Effect.scoped(round(begun, options))
+  return found
+})
 
 /** Those of these runs whose carried messages fit into one answer, and the others. The first fits in any case. */
 const separateWithheld = (claimed: ReadonlyArray<ClaimedRun>) => {

@@ -54,7 +54,10 @@ export const operation = <X>(): RunOperation<Request, () => Run, Run, RunNotFoun
           })
         },
       )
-      const late = batch.lateDetails([...changed].map((name) => runs.get(name)!))
+      const late = batch.late(
+        [...changed].map((name) => runs.get(name)!),
+        batch.rows.details,
+      )
       return verdicts.map(
         Either.map((name) => () => {
           const { key, state } = batch.find(runs.get(name)!.state.spec)!

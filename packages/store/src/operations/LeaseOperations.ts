@@ -194,18 +194,16 @@ export const end = <X>(
 
 /** Reads the runs that the ends of these change too, all at once: the parents, and the roots whose budgets are charged. */
 export const loadAbove = <X>(batch: RunBatch<X>, refs: ReadonlyArray<RunRef>): Effect.Effect<void, X> =>
-  Effect.suspend(() =>
-    batch.load(
-      refs.flatMap((ref) => {
-        const child = batch.find(ref)?.state.spec.child
-        if (child == null) return []
-        const { budget, parent } = child
-        return [...new Set([parent, ...(budget === undefined ? [] : [budget])])].map((runId) => ({
-          projectId: ref.projectId,
-          runId,
-        }))
-      }),
-    ),
+  batch.load(
+    refs.flatMap((ref) => {
+      const child = batch.find(ref)?.state.spec.child
+      if (child == null) return []
+      const { budget, parent } = child
+      return [...new Set([parent, ...(budget === undefined ? [] : [budget])])].map((runId) => ({
+        projectId: ref.projectId,
+        runId,
+      }))
+    }),
   )
 
 /** Whether an operation has changed a run, and the run after it. */
@@ -230,7 +228,11 @@ export const answer = ({ changed, details, run }: Decision): Answer => ({
 export const lateDetails = <X>(
   batch: RunBatch<X>,
   requests: ReadonlyArray<{ readonly ref: RunRef }>,
-): ReadonlyMap<RunKey, RunDetails> => batch.lateDetails(requests.flatMap(({ ref }) => batch.find(ref) ?? []))
+): ReadonlyMap<RunKey, RunDetails> =>
+  batch.late(
+    requests.flatMap(({ ref }) => batch.find(ref) ?? []),
+    batch.rows.details,
+  )
 
 /** Ends every run that has not ended, and returns the runs. */
 export const operation = <X>(): RunOperation<Request, Decision, Answer, Refusal, X> => ({

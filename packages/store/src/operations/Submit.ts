@@ -119,10 +119,6 @@ const conversationName = (ref: Pick<Request, "projectId" | "conversationId">): s
 
 // Reading
 
-/** Whether another run may be in the lane of a submission. A new conversation has no other runs. */
-const sharesLane = ({ submission: { concurrencyKey, conversationId } }: Request): boolean =>
-  concurrencyKey !== undefined || conversationId !== undefined
-
 const lanesOf = (requests: ReadonlyArray<Request>): ReadonlyArray<Lane> =>
   requests.flatMap((request) => {
     const lane = laneOf(request)
@@ -222,8 +218,9 @@ const read = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>): Effect.E
   // A submission that names no limit may have one, by its agent.
   let hasLimits = batch.limitsSeen.agents || batch.limitsSeen.named || !batch.limitsSeen.read
   for (const request of requests) {
-    const { conversationId, debounce, multitask, parentRunId, publicId } = request.submission
-    const shares = sharesLane(request)
+    const { concurrencyKey, conversationId, debounce, multitask, parentRunId, publicId } = request.submission
+    // A new conversation has no other runs.
+    const shares = concurrencyKey !== undefined || conversationId !== undefined
     if (debounce !== undefined) debounced.push(request)
     if (multitask !== undefined && shares && Multitask.inspectsLane(request)) looking.push(request)
     if (shares) sharing.push(request)
@@ -310,22 +307,21 @@ const snapshotOf = <X>(
   return Either.right({ ...RequestSnapshot.empty, messages: history ?? [] })
 }
 
-/** The labels of a run: its own, and those of its parent. Most runs have none, and no parent that has some. */
-const labelsOf = ({ submission }: Request, parent: Parent) =>
-  submission.labels === undefined && parent.labels === Labels.none
-    ? undefined
-    : LabelRules.inherited(submission.labels ?? Labels.none, parent.labels)
-
-/** The labels, and the limits. The key of a limit of the agent may be a label, or in the request. */
+/** The labels, its own and those of its parent, and the limits. The key of a limit of the agent may be a label, or in the request. */
 const described = (
   { limits }: Found,
   request: Request,
   parent: Parent,
   snapshot: RequestSnapshot.RequestSnapshot,
 ): Either.Either<{ labels: Labels.Labels; limits: SubmitLimits.Limits }, InvalidSubmission> => {
-  const inherited = labelsOf(request, parent)
-  if (inherited !== undefined && Either.isLeft(inherited)) return Either.left(inherited.left)
-  const labels = inherited === undefined ? Labels.none : inherited.right
+  const own = request.submission.labels ?? Labels.none
+  // Most runs have none, and no parent that has some.
+  const inherited =
+    own === Labels.none && parent.labels === Labels.none
+      ? Either.right(own)
+      : LabelRules.inherited(own, parent.labels)
+  if (Either.isLeft(inherited)) return Either.left(inherited.left)
+  const labels = inherited.right
   return limits === undefined
     ? Either.right({ labels, limits: SubmitLimits.none })
     : Either.map(limits.limitsOf(request, { labels, snapshot }), (found) => ({ labels, limits: found }))
@@ -461,7 +457,7 @@ const decisionsOf = <X, E>(
     if (run === undefined) before.push(batch.find(ref)!)
     return run
   })
-  const lateDetails = batch.lateDetails(before)
+  const lateDetails = batch.late(before, batch.rows.details)
   return verdicts.map((verdict, index): Either.Either<Decision, E> => {
     if (Either.isLeft(verdict)) return Either.left(verdict.left)
     const { ref, ...how } = verdict.right

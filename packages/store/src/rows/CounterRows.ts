@@ -84,15 +84,17 @@ export interface CommitCounters {
 
 /** `now` is the instant of the commit. */
 export const make = (now: number): CommitCounters => {
-  let projects = new Map<Ids.ProjectId, Map<Ids.AgentId, Map<string, number>>>()
+  const minute = startOf("minute", now)
+  let deltas = new Map<string, CounterDelta & { readonly counters: Record<string, number> }>()
 
   const adderOf = ({ agentId, projectId }: Pick<RunState["spec"], "projectId" | "agentId">): Counters.Add => {
-    let agents = projects.get(projectId)
-    if (agents === undefined) projects.set(projectId, (agents = new Map()))
-    let counters = agents.get(agentId)
-    if (counters === undefined) agents.set(agentId, (counters = new Map<string, number>()))
-    const all = counters
-    return (name, by) => void all.set(name, Count.add(all.get(name) ?? 0, by))
+    const key = `${projectId} ${agentId}`
+    let delta = deltas.get(key)
+    if (delta === undefined) deltas.set(key, (delta = { projectId, agentId, minute, counters: {} }))
+    const { counters } = delta
+    return (name, by) => {
+      counters[name] = Count.add(counters[name] ?? 0, by)
+    }
   }
 
   return {
@@ -100,15 +102,10 @@ export const make = (now: number): CommitCounters => {
     changed: (before, after) => Counters.changed(adderOf(after.spec), before, after, now),
     deleted: (run, status) => adderOf(run)(Counters.statusName(status), -1),
     take: () => {
-      const drained = projects
-      projects = new Map()
-      return Array.from(drained).flatMap(([projectId, agents]) =>
-        Array.from(agents, ([agentId, counters]) => ({
-          projectId,
-          agentId,
-          minute: startOf("minute", now),
-          counters: Counters.sum([Object.fromEntries(counters)]),
-        })).filter(({ counters }) => Object.keys(counters).length > 0),
+      const drained = deltas.values()
+      deltas = new Map()
+      return Array.from(drained, (delta) => ({ ...delta, counters: Counters.sum([delta.counters]) })).filter(
+        ({ counters }) => Object.keys(counters).length > 0,
       )
     },
   }
