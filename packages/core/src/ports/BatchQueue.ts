@@ -100,21 +100,19 @@ export const make = <Request, Verdict, X>(
       return entries
     }
 
-    /** Passes a verdict to its caller, or returns an effect for a verdict whose caller has gone. */
-    const settle = (entry: Entry<Request, Verdict>, verdict: Verdict): Effect.Effect<void> | undefined => {
-      entry.state = { verdict }
-      if (entry.gone) return options.abandoned(entry.request, verdict)
-      entry.resume(verdict)
-      return undefined
-    }
-
-    /** Settles the entries in their order, before anything else runs. */
+    /** Passes the verdicts to the callers in their order, before anything else runs. */
     const settleAll = (
       entries: Entries<Request, Verdict>,
       verdictOf: (entry: Entry<Request, Verdict>, index: number) => Verdict,
       after: Effect.Effect<void>,
     ): Effect.Effect<void> => {
-      const abandoned = entries.flatMap((entry, index) => settle(entry, verdictOf(entry, index)) ?? [])
+      const abandoned: Array<Effect.Effect<void>> = []
+      for (const [index, entry] of entries.entries()) {
+        const verdict = verdictOf(entry, index)
+        entry.state = { verdict }
+        if (entry.gone) abandoned.push(options.abandoned(entry.request, verdict))
+        else entry.resume(verdict)
+      }
       return Effect.ignoreLogged(
         abandoned.length === 0 ? after : Effect.zipRight(after, Effect.all(abandoned, { discard: true })),
       )

@@ -264,9 +264,11 @@ export const make = Effect.fnUntraced(function* (
         }),
       ),
     )
-    const answer = yield* restore(Fiber.await(claiming)).pipe(
-      drainRequest.whileNone(() => claiming.unsafeInterruptAsFork(FiberId.none)),
-      Effect.onInterrupt(() => Fiber.interrupt(claiming)),
+    const answer = yield* Effect.onInterrupt(
+      drainRequest.whileNone(restore(Fiber.await(claiming)), () =>
+        claiming.unsafeInterruptAsFork(FiberId.none),
+      ),
+      () => Fiber.interrupt(claiming),
     )
     if (Exit.isFailure(answer) && Cause.isInterruptedOnly(answer.cause)) {
       unansweredSince = undefined

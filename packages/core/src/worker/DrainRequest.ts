@@ -62,9 +62,7 @@ export interface DrainRequest {
   readonly awaitNone: Effect.Effect<void>
 
   /** Runs an effect; calls `stop` if a drain is requested meanwhile. */
-  readonly whileNone: (
-    stop: () => void,
-  ) => <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  readonly whileNone: <A, E, R>(effect: Effect.Effect<A, E, R>, stop: () => void) => Effect.Effect<A, E, R>
 }
 
 export const make: Effect.Effect<DrainRequest> = Effect.map(Effect.makeLatch(true), (none) => {
@@ -82,14 +80,15 @@ export const make: Effect.Effect<DrainRequest> = Effect.map(Effect.makeLatch(tru
       return true
     },
     awaitNone: none.await,
-    whileNone: (stop) => (effect) =>
-      Effect.acquireUseRelease(
-        Effect.sync(() => {
-          listeners.add(stop)
-          if (isRequested) stop()
-        }),
-        () => effect,
-        () => Effect.sync(() => listeners.delete(stop)),
-      ),
+    whileNone: (effect, stop) => {
+      const listening = Effect.sync(() => {
+        listeners.add(stop)
+        if (isRequested) stop()
+      })
+      return Effect.ensuring(
+        Effect.zipRight(listening, effect),
+        Effect.sync(() => listeners.delete(stop)),
+      )
+    },
   }
 })

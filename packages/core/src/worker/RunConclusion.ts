@@ -207,16 +207,14 @@ export const decide = (
   progressed: boolean,
   options: Resolved,
   exit: Exit.Exit<void, SinkFailure>,
-): Decision =>
-  Exit.match(exit, {
-    onSuccess: () => end("completed"),
-    onFailure: (cause) =>
-      Option.match(Cause.failureOption(cause), {
-        onSome: (failure) =>
-          ofFailure({ agentId, number: progressed ? 1 : attempt, of: maxAttempts }, options, failure),
-        onNone: () => fail("executor_defect", Cause.pretty(SchemaProblem.causeWithoutValues(cause))),
-      }),
+): Decision => {
+  if (Exit.isSuccess(exit)) return end("completed")
+  return Option.match(Cause.failureOption(exit.cause), {
+    onSome: (failure) =>
+      ofFailure({ agentId, number: progressed ? 1 : attempt, of: maxAttempts }, options, failure),
+    onNone: () => fail("executor_defect", Cause.pretty(SchemaProblem.causeWithoutValues(exit.cause))),
   })
+}
 
 export interface RunConclusion {
   /** Continues, in the fiber of a record, where its executor has ended. */
@@ -252,12 +250,10 @@ export const make = ({
     record: RunRecord,
     decision: Decision,
     exit: Exit.Exit<void, SinkFailure>,
-  ): Effect.Effect<void> =>
-    Effect.matchCauseEffect(
-      Effect.suspend(() => {
-        const written = write(record, decision)
-        return Exit.isSuccess(exit) ? written : Effect.zipRight(logThrown(exit.cause), written)
-      }),
+  ): Effect.Effect<void> => {
+    const written = write(record, decision)
+    return Effect.matchCauseEffect(
+      Exit.isSuccess(exit) ? written : Effect.zipRight(logThrown(exit.cause), written),
       {
         onSuccess: (event) => Effect.sync(() => end(record, afterWrite(record, event))),
         onFailure: (cause) =>
@@ -267,16 +263,16 @@ export const make = ({
           }),
       },
     )
+  }
 
   /** Decides by the end of the execution and writes, in the fiber of the record. */
-  const conclude = (record: RunRecord, exit: Exit.Exit<void, SinkFailure>): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      const { run, sink, phase } = record
-      if (phase._tag === "Ended" || phase._tag === "Waiting") return Effect.void
-      const decision = decide(run, sink.progressed(), options, exit)
-      move(record, { _tag: "Writing", decision, fiber: phase.fiber })
-      return writeDown(record, decision, exit)
-    })
+  const conclude = (record: RunRecord, exit: Exit.Exit<void, SinkFailure>): Effect.Effect<void> => {
+    const { run, sink, phase } = record
+    if (phase._tag === "Ended" || phase._tag === "Waiting") return Effect.void
+    const decision = decide(run, sink.progressed(), options, exit)
+    move(record, { _tag: "Writing", decision, fiber: phase.fiber })
+    return writeDown(record, decision, exit)
+  }
 
   const executed = (record: RunRecord, exit: Exit.Exit<void, SinkFailure>): Effect.Effect<void> =>
     Effect.flatMap(record.sink.settled, () =>

@@ -41,7 +41,6 @@ import type { Stall } from "./RenewalRounds.js"
 import * as RunConclusion from "./RunConclusion.js"
 import type { ForkOfRun, RunPhase, RunRecord } from "./RunRecord.js"
 import * as RunSink from "./RunSink.js"
-import type { SinkFailure } from "./RunSink.js"
 import * as WorkerEvent from "./WorkerEvent.js"
 import * as WorkerMetrics from "./WorkerMetrics.js"
 import type { Resolved } from "./WorkerOptions.js"
@@ -167,8 +166,7 @@ export interface RunExecution {
     turns: Supervisor.Supervisor<void> | undefined,
   ) => ForkOfRun
 
-  /** Runs the executor into the log of the run. */
-  readonly execute: (record: Pick<RunRecord, "run" | "sink">) => Effect.Effect<void, SinkFailure, RunContext>
+  readonly executor: Executor.Executor["Type"]["execute"]
 }
 
 type AnyRef = Parameters<FiberRefs.FiberRefs["locals"]["get"]>[0]
@@ -187,32 +185,19 @@ export const makeExecution = Effect.fnUntraced(function* (
   // A worker may be made in an uninterruptible region, which its runs are not part of.
   const runtime = Runtime.enableRuntimeFlag(yield* Effect.runtime<ProjectPorts>(), RuntimeFlags.Interruption)
 
-  /** The caller's context with the services of a run, in one copy. */
-  const contextOf = ({
-    lease,
-    sink,
-    span,
-  }: Pick<RunRecord, "lease" | "sink" | "span">): Context.Context<RunContext> => {
-    const services = new Map(runtime.context.unsafeMap)
-    services.set(LeaseDeadline.key, lease.deadline)
-    services.set(Emit.key, sink)
-    services.set(StepLog.key, sink)
-    if (span !== undefined) services.set(Tracer.ParentSpan.key, span)
-    return Context.unsafeMake(services)
-  }
-
   /** What the fibers of all runs inherit; each has its own values in a copy. */
   const inherited = FiberRefs.forkAs(runtime.fiberRefs, FiberId.unsafeMake()).locals
-  const refsOf = (values: ReadonlyMap<AnyRef, unknown>) => (_: FiberRefs.FiberRefs, id: FiberId.Runtime) => {
-    const locals = new Map(inherited)
-    values.forEach((value, ref) => locals.set(ref, [[id, value]]))
-    return FiberRefs.unsafeMake(locals)
-  }
 
   return {
-    forkOf: (record, turns) => {
-      const { attempt, runId } = record.run
-      const context = contextOf(record)
+    executor: execute,
+    forkOf: ({ lease, run: { attempt, runId }, sink, span }, turns) => {
+      // The caller's context with the services of a run, in one copy.
+      const services = new Map(runtime.context.unsafeMap)
+      services.set(LeaseDeadline.key, lease.deadline)
+      services.set(Emit.key, sink)
+      services.set(StepLog.key, sink)
+      if (span !== undefined) services.set(Tracer.ParentSpan.key, span)
+      const context: Context.Context<RunContext> = Context.unsafeMake(services)
       const values = new Map<AnyRef, unknown>([
         [FiberRef.currentContext, context],
         [
@@ -222,10 +207,13 @@ export const makeExecution = Effect.fnUntraced(function* (
       ])
       if (turns !== undefined) values.set(FiberRef.currentSupervisor, supervisor.zip(turns))
       const ofRun = Runtime.make({ ...runtime, context, fiberRefs: FiberRefs.empty() })
-      const options = { immediate: false, updateRefs: refsOf(values) }
-      return (effect) => Runtime.runFork(ofRun, effect, options)
+      const updateRefs = (_: FiberRefs.FiberRefs, id: FiberId.Runtime) => {
+        const locals = new Map(inherited)
+        for (const [ref, value] of values) locals.set(ref, [[id, value]])
+        return FiberRefs.unsafeMake(locals)
+      }
+      return (effect) => Runtime.runFork(ofRun, effect, { immediate: false, updateRefs })
     },
-    execute: ({ run, sink }) => sink.run(execute(run)),
   }
 })
 
@@ -379,7 +367,7 @@ export const make = Effect.fnUntraced(function* (
   const execute = (record: RunRecord): void => {
     const fiber = record.fork(
       Effect.matchCauseEffect(
-        Effect.suspend(() => execution.execute(record)),
+        Effect.suspend(() => record.sink.run(execution.executor(record.run))),
         {
           onSuccess: () => executed(record, Exit.void),
           onFailure: (cause) => executed(record, Exit.failCause(cause)),
