@@ -45,7 +45,6 @@ const sqliteRunRows = (database: Database, handle: Sqlite.Database): RunRows.Run
     ...bulk,
     find: (refs) => attempt(() => plain.find(refs)),
     search: (search) => atNow((instant) => plain.search(search, instant)),
-    due: atNow(plain.due),
     advanceLanes: (lanes, admits) =>
       atNow((instant) => {
         const changes = StoredRun.advanced(plain.laneHeads(lanes), instant, admits)

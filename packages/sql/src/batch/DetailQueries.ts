@@ -1,11 +1,12 @@
 /** Queries for what is stored with the states of runs. */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Statement } from "@effect/sql/Statement"
-import type { RequestSnapshot, ResumeRules } from "@runlease/core"
+import { Ids, type RequestSnapshot, type ResumeRules } from "@runlease/core"
 import { RunRows, type RunState } from "@runlease/store"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute, select } from "../dialect/ExecuteStatement.js"
+import * as RunNames from "../dialect/RunNames.js"
 import type { ToRow } from "../rows/Columns.js"
 import {
   allDetails,
@@ -131,20 +132,10 @@ export const readSnapshot = (
     ([row]) => row?.snapshot,
   )
 
-/** Reads the request that a run was submitted with, as JSON. */
-export const readFirstSnapshot = (
-  { sql }: Database,
-  { projectId, runId }: RunRows.RunRef,
-): Effect.Effect<string | undefined, SqlError> =>
-  Effect.map(
-    sql<{
-      readonly snapshot: string
-    }>`SELECT i.snapshot FROM runs r JOIN inputs i ON i.run_pk = r.run_pk AND i.input = 0
-      WHERE r.project_id = ${projectId} AND r.run_id = ${runId}`,
-    ([row]) => row?.snapshot,
-  )
-
-/** Reads the requests that runs of the conversation of a run were submitted with, by their ids. */
+/**
+ * Reads the requests that runs of the conversation of a run were submitted with, by their ids. A plain comparison of the conversations would
+ * let SQLite read every run of that conversation.
+ */
 export const readRequests = (
   { dialect, sql }: Database,
   { projectId, runId }: RunRows.RunRef,
@@ -152,12 +143,9 @@ export const readRequests = (
 ): Effect.Effect<ReadonlyMap<string, RequestSnapshot.RequestSnapshot>, SqlError> =>
   Effect.map(
     sql<{ readonly run_id: string; readonly snapshot: string }>`SELECT r.run_id, i.snapshot
-      FROM ${dialect.rows(
-        { run_id: "text" },
-        runIds.map((run_id) => ({ run_id })),
-      )} v
-      JOIN runs r ON r.project_id = ${projectId} AND r.run_id = v.run_id
-      JOIN runs o ON o.project_id = ${projectId} AND o.run_id = ${runId} AND o.conversation_id = r.conversation_id
+      ${RunNames.from(sql, dialect.rows, { refs: runIds.map((id) => ({ projectId, runId: Ids.RunId.make(id, { disableValidation: true }) })) })}
+      JOIN runs o ON o.project_id = ${projectId} AND o.run_id = ${runId}
+        AND CASE WHEN o.conversation_id = r.conversation_id THEN 1 END = 1
       JOIN inputs i ON i.run_pk = r.run_pk AND i.input = 0`,
     (rows) =>
       new Map(

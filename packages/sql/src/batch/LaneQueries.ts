@@ -162,7 +162,7 @@ export const readOfChildren = (
 export const readRuns = (
   database: Database,
   lanes: ReadonlyArray<Lane>,
-  tables: ReadonlyArray<string> = unfinishedTables,
+  tables: ReadonlyArray<string>,
 ): Effect.Effect<ReadonlyArray<RunRows.StoredRun>, SqlError> =>
   Effect.gen(function* () {
     const { sql } = database

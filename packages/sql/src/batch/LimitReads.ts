@@ -4,14 +4,12 @@
  * Source: docs/decisions/0102-limits.md
  */
 import type { SqlError } from "@effect/sql/SqlError"
-import type { Fragment } from "@effect/sql/Statement"
 import type { Ids } from "@runlease/core"
-import { type LimitRows, LimitRules, RateRules } from "@runlease/store"
+import { type LimitRows, RateRules } from "@runlease/store"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import * as NamedLimitQueries from "./NamedLimitQueries.js"
 import { columns, toUsage, type UsageRow } from "../rows/LimitUsageRow.js"
-import { Gate } from "../rows/RunFields.js"
 
 export const reads = (database: Database): LimitRows.LimitReads<SqlError> => {
   const { sql } = database
@@ -28,19 +26,6 @@ export const reads = (database: Database): LimitRows.LimitReads<SqlError> => {
         sql<UsageRow>`SELECT ${sql.literal(columns)} FROM limits WHERE project_id = ${projectId} AND limit_name = ${limit}`,
         ([row]) => row && toUsage(row),
       ),
-    before: ({ key, state }, most) => {
-      const { rank, spec } = state
-      const of = (condition: Fragment) => sql`SELECT * FROM (
-      SELECT 1 AS one FROM queue WHERE gate = ${sql.literal(String(Gate.limited))} AND project_id = ${spec.projectId}
-        AND limit_name = ${LimitRules.behindOf(state)} AND ${condition} LIMIT ${most}) part`
-      return Effect.map(
-        sql<{ readonly before: number }>`SELECT CAST(COUNT(*) AS INTEGER) AS before FROM (
-        ${of(sql`priority > ${spec.priority}`)} UNION ALL ${of(sql`priority = ${spec.priority} AND rank < ${rank}`)}
-        UNION ALL ${of(sql`priority = ${spec.priority} AND rank = ${rank} AND run_pk < ${key}`)}
-      ) preferred`,
-        ([row]) => Math.min(row?.before ?? 0, most),
-      )
-    },
   }
 }
 

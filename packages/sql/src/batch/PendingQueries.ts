@@ -1,9 +1,10 @@
 /** Queries for what is before a pending run. */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
-import type { SummaryRows } from "@runlease/store"
+import { LimitRules, type SummaryRows } from "@runlease/store"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
+import { Gate } from "../rows/RunFields.js"
 import { unfinishedTables } from "../rows/RunRow.js"
 
 /** A row with the key of a run alone. */
@@ -46,16 +47,20 @@ const aheadInLane =
 
 const queuedBefore =
   ({ sql }: Database): SummaryRows.SummaryRows<SqlError>["queuedBefore"] =>
-  ({ key, state: { rank, spec } }, limit) => {
+  ({ key, state }, limit) => {
+    const { rank, spec } = state
     const { implementationKind, priority, projectId, workerKey } = spec
     const is = (column: string, value: string | null) =>
       value === null ? sql`${sql(column)} IS NULL` : sql`${sql(column)} = ${value}`
-    // Each part is a range of the index of claims.
+    const behind = LimitRules.behindOf(state)
+    const gate = sql.literal(String(behind === null ? Gate.runnable : Gate.limited))
+    // Each part is a range of the index of claims, or of that of limits.
     const of = (condition: Fragment) =>
       part(
         sql,
-        sql`SELECT 1 AS one FROM queue WHERE gate = 0 AND project_id = ${projectId} AND ${is("implementation_kind", implementationKind)}
-          AND ${is("worker_key", workerKey)} AND ${condition} LIMIT ${limit}`,
+        sql`SELECT 1 AS one FROM queue WHERE gate = ${gate} AND project_id = ${projectId}
+          AND ${behind === null ? sql.and([is("implementation_kind", implementationKind), is("worker_key", workerKey)]) : is("limit_name", behind)}
+          AND ${condition} LIMIT ${limit}`,
       )
     return Effect.map(
       sql<{ readonly before: number }>`SELECT CAST(COUNT(*) AS INTEGER) AS before FROM (

@@ -85,34 +85,35 @@ export const rows =
           locked(sql`WHERE t.project_id = ${projectId} AND ${sql.literal(`t.${column}`)} = ${value}`),
         ),
 
-      insert: (records) =>
-        Effect.asVoid(
-          execute(
-            BulkStatements.insert(
-              database,
-              name,
-              columns,
-              records.map((record) => rowOf(table, record)),
-            ),
-          ),
-        ),
-
-      update: (records) => {
+      write: ({ inserted = [], removed = [], updated = [] }) => {
         const names = Object.keys(columns).filter((column) => column !== "id" && column !== "project_id")
         const values = dialect.rows(
           { key: "integer", ...columns },
-          records.map((stored) => ({ key: stored.key, ...rowOf(table, stored.record) })),
+          updated.map((stored) => ({ key: stored.key, ...rowOf(table, stored.record) })),
         )
-        return Effect.asVoid(
-          execute(
-            sql`UPDATE ${sql.literal(name)} SET ${sql.literal(names.map((column) => `${column} = v.${column}`).join(", "))}
-              FROM ${values} v WHERE ${sql.literal(`${name}.${key} = v.key`)}`,
-          ),
-        )
+        const statements = [
+          ...(inserted.length === 0
+            ? []
+            : [
+                BulkStatements.insert(
+                  database,
+                  name,
+                  columns,
+                  inserted.map((record) => rowOf(table, record)),
+                ),
+              ]),
+          ...(updated.length === 0
+            ? []
+            : [
+                sql`UPDATE ${sql.literal(name)} SET ${sql.literal(names.map((column) => `${column} = v.${column}`).join(", "))}
+                  FROM ${values} v WHERE ${sql.literal(`${name}.${key} = v.key`)}`,
+              ]),
+          ...(removed.length === 0
+            ? []
+            : [sql`DELETE FROM ${sql.literal(name)} WHERE ${dialect.isOneOf(key, removed)}`]),
+        ]
+        return Effect.forEach(statements, execute, { discard: true })
       },
-
-      remove: (keys) =>
-        Effect.asVoid(sql`DELETE FROM ${sql.literal(name)} WHERE ${dialect.isOneOf(key, keys)}`),
     }
   }
 

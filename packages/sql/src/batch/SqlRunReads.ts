@@ -75,11 +75,6 @@ export const make = (database: Database): RunStore.RunReads<SqlError> => ({
 
   requests: (ref, runIds) => DetailQueries.readRequests(database, ref, runIds),
 
-  firstSnapshot: (ref) =>
-    Effect.map(DetailQueries.readFirstSnapshot(database, ref), (text) =>
-      text === undefined ? undefined : (JSON.parse(text) as RequestSnapshot.RequestSnapshot),
-    ),
-
   listed: (keys) => (keys.length === 0 ? Effect.succeed({ rows: [], more: false }) : listed(database, keys)),
 
   inputs: (ref) => InputRows.ofRun(database, ref),

@@ -4,7 +4,7 @@ import { LimitRules, RunRows } from "@runlease/store"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"
-import type { NameRow } from "../rows/RunRow.js"
+import { type NameRow, unfinishedTables } from "../rows/RunRow.js"
 import * as ConversationRows from "./ConversationRows.js"
 import * as DetailQueries from "./DetailQueries.js"
 import * as DueQueries from "./DueQueries.js"
@@ -132,16 +132,15 @@ export const make = (database: Database): RunRows.RunRows<SqlError> => {
     commit: dialect.commit,
     find: (refs) => RunQueries.findRuns(database, refs),
     findNamed: (names) => InputRows.findNamed(database, names),
-    findKeys: (keys) => RunQueries.findByKey(database, keys),
-    findFree: (keys) => RunQueries.findFree(database, keys),
+    findKeys: (keys, which) =>
+      which === "free" ? RunQueries.findFree(database, keys) : RunQueries.findByKey(database, keys),
     openChildren: (parents, limit) => RunQueries.findOpenChildren(database, parents, limit),
     search: (wanted) => search(database, wanted),
-    due: DueQueries.readDue(database),
     busyLanes: (lanes) => LaneQueries.readBusy(database, lanes),
-    laneRuns: (lanes) => LaneQueries.readRuns(database, lanes),
+    laneRuns: (lanes, which) =>
+      LaneQueries.readRuns(database, lanes, which === "waiting" ? ["waits"] : unfinishedTables),
     debounced: (names) => read(database, names),
     lanesOfChildren: (lanes) => LaneQueries.readOfChildren(database, lanes),
-    waitingRuns: (lanes) => LaneQueries.readRuns(database, lanes, ["waits"]),
     advanceLanes: (lanes, admits) =>
       Effect.flatMap(dialect.now, (now) => LaneQueries.advance(database, lanes, { admits, now })),
     details: (runs) => DetailQueries.readDetails(database, runs),

@@ -72,7 +72,6 @@ export const inserter = (prepare: Prepare, table: string, columns: Columns): ((r
 export interface SqliteRows {
   readonly find: (refs: ReadonlyArray<RunRows.RunRef>) => ReadonlyArray<RunRows.StoredRun>
   readonly search: (search: RunRows.Search, now: number) => RunRows.Found
-  readonly due: (now: number) => Pick<RunRows.Found, "due" | "scopedLimits">
   readonly laneHeads: (lanes: ReadonlyArray<RunRows.Lane>) => ReadonlyArray<RunRows.StoredRun>
   /** Without sessions. */
   readonly claimDetails: (
@@ -204,8 +203,6 @@ export const make = (database: Sqlite.Database): SqliteRows => {
       ),
       ...readDue(now),
     }),
-
-    due: readDue,
 
     laneHeads: (lanes) =>
       lanes.flatMap(({ lane, projectId }) => {

@@ -14,6 +14,9 @@ import {
   type WorkerIdentity,
 } from "../rows/RunRows.js"
 
+/** The search of a commit without claims. */
+export const nothing: Search = { probes: [], claims: [] }
+
 /** A claim of a worker, as a commit takes it. */
 export interface Request extends Claim {
   readonly worker: WorkerIdentity

@@ -305,7 +305,7 @@ const beginning =
         }),
       )
     } else if (wakeups.claims.someWait()) {
-      reads.push(Effect.map(rows.due, sees))
+      reads.push(Effect.map(rows.search(ClaimSearch.nothing), sees))
     }
     // The first statements do not wait for the instant, which the beginning of the transaction returns.
     const now = reads.length === 0 ? rows.now : Effect.zipRight(rows.together(reads), rows.now)

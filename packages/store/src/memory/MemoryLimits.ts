@@ -200,12 +200,4 @@ export const reads = (state: State.State): LimitReads<never> => ({
     ),
   named: (limit) => Effect.sync(() => findNamed(state, limit)),
   find: (limit) => Effect.sync(() => find(state, limit)),
-  before: (run, most) =>
-    Effect.sync(() => {
-      const { projectId } = run.state.spec
-      const limit = LimitRules.behindOf(run.state)
-      const ref = { limit: limit ?? "", projectId }
-      const behind = limit === null ? [] : pendingOf(state, ref).filter(isBehind(ref))
-      return Math.min(behind.filter((other) => byPreference(other, run) < 0).length, most)
-    }),
 })

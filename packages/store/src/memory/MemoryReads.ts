@@ -69,8 +69,6 @@ export const make = (state: State.State): RunReads<never> => ({
       )
     }),
 
-  firstSnapshot: (ref) => Effect.sync(() => State.findRecord(state, ref)?.firstSnapshot),
-
   listed: (keys) =>
     Effect.sync(() =>
       pageOfRuns(

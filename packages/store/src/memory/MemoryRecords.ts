@@ -64,23 +64,15 @@ export const rows =
         ),
       ),
 
-    insert: (records) =>
+    write: ({ inserted = [], removed = [], updated = [] }) =>
       Effect.sync(() => {
         const stored = tableOf(state, table)
-        for (const record of records) {
+        for (const record of inserted) {
           stored.lastKey += 1
           place(state, stored, stored.lastKey, { key: stored.lastKey, record })
         }
-      }),
-
-    update: (records) =>
-      Effect.sync(() => {
-        for (const stored of records) place(state, tableOf(state, table), stored.key, stored)
-      }),
-
-    remove: (keys) =>
-      Effect.sync(() => {
-        for (const key of keys) place(state, tableOf(state, table), key, undefined)
+        for (const record of updated) place(state, stored, record.key, record)
+        for (const key of removed) place(state, stored, key, undefined)
       }),
   })
 

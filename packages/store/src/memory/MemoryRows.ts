@@ -277,7 +277,6 @@ export const make = (state: State.State): RunRows<never> => {
         }),
       ),
     findKeys: (keys) => Effect.sync(() => stored(keys, (key) => state.records.get(key))),
-    findFree: (keys) => Effect.sync(() => stored(keys, (key) => state.records.get(key))),
     openChildren: (parents, limit) =>
       Effect.sync(() =>
         parents
@@ -296,9 +295,13 @@ export const make = (state: State.State): RunRows<never> => {
         due: due(state),
         scopedLimits: MemoryLimits.scopedLimits(state),
       })),
-    due: Effect.sync(() => ({ due: due(state), scopedLimits: MemoryLimits.scopedLimits(state) })),
     busyLanes: (lanes) => Effect.sync(() => lanes.filter((lane) => laneOf(lane) !== undefined)),
-    laneRuns: (lanes) => Effect.sync(() => lanes.flatMap((lane) => Array.from(laneOf(lane) ?? [], toStored))),
+    laneRuns: (lanes, which) =>
+      Effect.sync(() =>
+        lanes
+          .flatMap((lane) => Array.from(laneOf(lane) ?? [], toStored))
+          .filter(({ state: { status } }) => which === "unfinished" || status === "waiting"),
+      ),
     debounced: (names) =>
       Effect.sync(() =>
         names.flatMap(({ agentId, key, projectId }) =>
@@ -321,13 +324,6 @@ export const make = (state: State.State): RunRows<never> => {
               status === "pending" && gate === "behind" && spec.child !== null,
           ),
         ),
-      ),
-    waitingRuns: (lanes) =>
-      Effect.sync(() =>
-        lanes
-          .flatMap((lane) => Array.from(laneOf(lane) ?? []))
-          .filter(({ state: { status } }) => status === "waiting")
-          .map(toStored),
       ),
     advanceLanes: (lanes, admits) =>
       Effect.sync(() => {

@@ -4,6 +4,7 @@
 import type * as Ids from "@runlease/core/Ids"
 import * as Json from "@runlease/core/Json"
 import { Array as Arr, Effect } from "effect"
+import * as LimitRules from "../rules/LimitRules.js"
 import { isRunnable } from "../rules/Transition.js"
 import { byPreference } from "../rows/RunRows.js"
 import {
@@ -188,13 +189,15 @@ export const make = (state: State.State): SummaryRows<never> => {
 
     queuedBefore: (run, limit) =>
       Effect.sync(() => {
+        const behind = LimitRules.behindOf(run.state)
+        const names =
+          behind === null
+            ? (["projectId", "implementationKind", "workerKey"] as const)
+            : (["projectId"] as const)
         const before = Array.from(state.pending).filter(
           (each) =>
-            isRunnable(each.state) &&
-            Arr.every(
-              ["projectId", "implementationKind", "workerKey"] as const,
-              (name) => each.state.spec[name] === run.state.spec[name],
-            ) &&
+            (behind === null ? isRunnable(each.state) : LimitRules.behindOf(each.state) === behind) &&
+            Arr.every(names, (name) => each.state.spec[name] === run.state.spec[name]) &&
             byPreference(each, run) < 0,
         )
         return Math.min(before.length, limit)

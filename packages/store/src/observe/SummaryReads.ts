@@ -288,7 +288,7 @@ const lostLeases = <X>(
 
 /** The position of a run at its limit. */
 const limitStanding = <X>(
-  limits: LimitReads<X>,
+  { limits, summaries }: RunReads<X>,
   run: SummaryRow,
   now: number,
 ): Effect.Effect<LimitStanding | null, X> =>
@@ -297,7 +297,7 @@ const limitStanding = <X>(
     const { projectId } = run.state.spec
     const usage = limit === null ? undefined : yield* limits.find({ limit, projectId })
     if (usage === undefined) return null
-    const before = yield* limits.before(run, maxQueued)
+    const before = yield* summaries.queuedBefore(run, maxQueued)
     return { ...LimitKey.subjectOf(usage.limit), ...PendingRules.useOf(usage, now), before }
   })
 
@@ -314,12 +314,9 @@ const projectStanding = <X>(
   })
 
 /** The position of a run among others. */
-const standingOf = <X>(
-  { limits, summaries: rows }: RunReads<X>,
-  run: SummaryRow,
-  now: number,
-): Effect.Effect<Standing, X> =>
+const standingOf = <X>(reads: RunReads<X>, run: SummaryRow, now: number): Effect.Effect<Standing, X> =>
   Effect.gen(function* () {
+    const { limits, summaries: rows } = reads
     const { gate, status } = run.state
     const lane = gate === "behind" && status === "pending" ? yield* rows.aheadInLane(run, maxAhead) : []
     const queuedBefore = isRunnable(run.state) ? yield* rows.queuedBefore(run, maxQueued) : null
@@ -335,7 +332,7 @@ const standingOf = <X>(
         queuedBefore !== null
           ? yield* projectStanding(limits, run, queuedBefore, now)
           : gate === "limited" && status === "pending"
-            ? yield* limitStanding(limits, run, now)
+            ? yield* limitStanding(reads, run, now)
             : null,
     }
   })

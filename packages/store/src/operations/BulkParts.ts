@@ -140,7 +140,7 @@ const ofFilter = <X>(
     }
     const searched = matching.length > most ? some.indexOf(matching[most]!) : some.length
     const keys = matching.slice(0, most)
-    const found = keys.length === 0 ? [] : yield* rows.findKeys(keys)
+    const found = keys.length === 0 ? [] : yield* rows.findKeys(keys, "all")
     const runs = new Map(found.map((run) => [run.key, add(run)]))
     return {
       ...keysAfter(record, some[searched - 1]),
@@ -427,7 +427,7 @@ export const create = <X>(): RunOperation<Creation, Advanced, Advanced, never, X
         const begun = yield* begin(batch, creation)
         const advanced =
           index === 0 ? yield* advance(batch, begun, mostOf.cancel, none) : { record: begun, unread: [] }
-        yield* batch.rows.records(table).insert([advanced.record])
+        yield* batch.rows.records(table).write({ inserted: [advanced.record] })
         return Either.right(advanced)
       }),
     ),
@@ -449,7 +449,7 @@ export const abort = <X>(): RunOperation<
         const found = yield* bulk.find(ref)
         if (found === undefined) return Either.left(new BulkNotFound({ bulkId: ref.id }))
         const record = BulkRules.abort(found.record, now)
-        if (record !== found.record) yield* bulk.update([{ key: found.key, record }])
+        if (record !== found.record) yield* bulk.write({ updated: [{ key: found.key, record }] })
         return Either.right(record)
       }),
     ),
@@ -478,7 +478,7 @@ export const work = <X>(): RunOperation<Work, Advanced | undefined, Advanced | u
         if (found?.record.status !== "running") return Either.right(undefined)
         const advanced = yield* advance(batch, found.record, most, seeds)
         if (advanced.record !== found.record)
-          yield* bulk.update([{ key: found.key, record: advanced.record }])
+          yield* bulk.write({ updated: [{ key: found.key, record: advanced.record }] })
         return Either.right(advanced)
       }),
     ),

@@ -69,7 +69,7 @@ const blockedBy = <X>(batch: RunBatch<X>, root: StoredRun): Effect.Effect<Blocke
       const ahead =
         behind.length === 0
           ? []
-          : (yield* batch.rows.waitingRuns(distinct(behind.flatMap(laneOf)))).map(batch.add)
+          : (yield* batch.rows.laneRuns(distinct(behind.flatMap(laneOf)), "waiting")).map(batch.add)
       left -= ahead.length
       for (const run of behind) {
         const before = ahead.filter(

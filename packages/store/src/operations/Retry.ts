@@ -21,7 +21,7 @@ import {
 } from "@runlease/core/Runs"
 import { Effect } from "effect"
 import * as RetryEvent from "../rules/RetryEvent.js"
-import type { Reading, StoreReads } from "../rows/StoreReads.js"
+import { firstSnapshot, type Reading, type StoreReads } from "../rows/StoreReads.js"
 import * as CopiedRecords from "./CopiedRecords.js"
 import * as RecordReads from "./RecordReads.js"
 import { type Request, type Seed, unseeded } from "./SubmitRequest.js"
@@ -81,7 +81,7 @@ export const beginningOf = Effect.fnUntraced(function* <X>(
   const copied = CopiedRecords.ofRetry(entries, finishedAt ?? updatedAt, started)
   const { events, length, records } = yield* log.copy(entries, copied, refused)
   const snapshot = yield* reads.named(operation, ref, (all, found) => all.snapshot(found))
-  const first = yield* reads.named(operation, ref, (all, found) => all.firstSnapshot(found))
+  const first = yield* reads.named(operation, ref, firstSnapshot)
   // What a request brought itself is no answer that the run has received.
   const newAnswers = (snapshot.resume ?? []).slice((first.resume ?? []).length)
   const isAnswered = canonicalJson(snapshot) !== canonicalJson(first)
@@ -144,7 +144,7 @@ export const childOf = <X>(
     const { agentId, snapshot } = spawning.submission
     const run = yield* childBefore(reads, repeats, spawning)
     if (run === undefined || !isTerminal(run.status) || run.status === "completed") return unseeded
-    const first = yield* reads.named("Leases.spawn", run, (all, found) => all.firstSnapshot(found))
+    const first = yield* reads.named("Leases.spawn", run, firstSnapshot)
     const isSame =
       run.agentId === agentId && snapshot !== undefined && requestOf(first) === requestOf(snapshot)
     return isSame ? (yield* beginningOf(reads, "Leases.spawn", run)).seed : unseeded
@@ -166,9 +166,7 @@ export const make = <X>(
     const { runId, status } = run
     if (!isTerminal(status)) return yield* new RunUnfinished({ runId, status })
     const { seed } = fromStart ? { seed: anew(runId) } : yield* beginningOf(reads, operation, run)
-    const snapshot = yield* reads.named(operation, { projectId, runId }, ({ firstSnapshot }, ref) =>
-      firstSnapshot(ref),
-    )
+    const snapshot = yield* reads.named(operation, { projectId, runId }, firstSnapshot)
     return yield* Effect.catchTags(
       submitWith(seed, fromStart)({ ...again(run, snapshot, publicId), derived }),
       {

@@ -114,7 +114,7 @@ export const create = <X>(): RunOperation<
     if (Either.isLeft(checked)) return Effect.succeed(Either.left(checked.left))
     const origin = { source: null, key: null, hash: null, createdBy: schedule.createdBy ?? null }
     const record = newRecord(checked.right, names, origin, now)
-    return Effect.as(rows.records(table).insert([record]), Either.right(record))
+    return Effect.as(rows.records(table).write({ inserted: [record] }), Either.right(record))
   })
 
 /** A change of one schedule. `null` removes it. */
@@ -162,9 +162,9 @@ export const change = <X>(): RunOperation<
       const changed = Either.flatMap(refusalOf(request, before), () => request.change(before, now))
       if (Either.isLeft(changed)) return Effect.succeed(Either.left(changed.left))
       const record = changed.right
-      if (record === null) return Effect.as(schedules.remove([key]), Either.right(before))
+      if (record === null) return Effect.as(schedules.write({ removed: [key] }), Either.right(before))
       return Effect.as(
-        record === before ? Effect.void : schedules.update([{ key, record }]),
+        record === before ? Effect.void : schedules.write({ updated: [{ key, record }] }),
         Either.right(record),
       )
     })
@@ -229,7 +229,7 @@ const callOne = <X>(
       }
       return { nominal, runId: publicId, duplicate, answered }
     })
-    if (record !== found.record) yield* schedules.update([{ key: found.key, record }])
+    if (record !== found.record) yield* schedules.write({ updated: [{ key: found.key, record }] })
     const begun = called.filter(({ duplicate }) => !duplicate)
     return Either.right({
       record,

@@ -32,7 +32,7 @@ import * as FilterSearch from "../rows/FilterSearch.js"
 import * as KeysetPage from "../rows/KeysetPage.js"
 import type { RunKey } from "../rows/RunRows.js"
 import type { RunReads } from "../rows/RunStore.js"
-import type { StoreReads } from "../rows/StoreReads.js"
+import { firstSnapshot, type StoreReads } from "../rows/StoreReads.js"
 import * as FollowUpRules from "../rules/FollowUpRules.js"
 import { checkFence } from "../rules/Transition.js"
 import * as Carried from "./Carried.js"
@@ -77,7 +77,7 @@ const makeFork = <X>(
     const records = yield* log.records(refused("too_large"))
     const copied = CopiedRecords.ofFork(records, last.createdAt)
     const { events } = yield* log.copy(records, copied, refused("too_large"))
-    const snapshot = yield* reads.named(forkName, ref, ({ firstSnapshot }, found) => firstSnapshot(found))
+    const snapshot = yield* reads.named(forkName, ref, firstSnapshot)
     return yield* Effect.catchTags(submitWith({ events })(again(run, snapshot, publicId)), {
       // Its conversation was deleted with it.
       ConversationNotFound: () => new RunNotFound({ runId }),

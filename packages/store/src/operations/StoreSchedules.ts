@@ -118,16 +118,6 @@ const differenceOf = (
   return difference
 }
 
-const write = <X>(
-  schedules: RecordRows<ScheduleRules.ScheduleRecord, X>,
-  { inserted, removed, updated }: Difference,
-): Effect.Effect<void, X> =>
-  Effect.gen(function* () {
-    if (inserted.length > 0) yield* schedules.insert(inserted)
-    if (updated.length > 0) yield* schedules.update(updated)
-    if (removed.length > 0) yield* schedules.remove(removed)
-  })
-
 const applyOne = <X>(
   request: Request,
   schedules: RecordRows<ScheduleRules.ScheduleRecord, X>,
@@ -140,7 +130,7 @@ const applyOne = <X>(
     const checked = checkAll(request, stored, now)
     if (Either.isLeft(checked)) return Either.left(checked.left)
     const difference = differenceOf(request, checked.right, stored, now)
-    if (declared.dryRun !== true) yield* write(schedules, difference)
+    if (declared.dryRun !== true) yield* schedules.write(difference)
     return Either.right(difference.applied)
   })
 

@@ -130,7 +130,7 @@ const readLanes = <X>(looking: ReadonlyArray<Request>, { add, rows }: RunBatch<X
   const named = new Map(lanesOf(looking).map((lane) => [laneName(lane), lane]))
   const lanes = new Map(Array.from(named.keys(), (name): [string, Array<RunRef>] => [name, []]))
   if (named.size === 0) return Effect.succeed(lanes)
-  return Effect.map(rows.laneRuns([...named.values()]), (runs) => {
+  return Effect.map(rows.laneRuns([...named.values()], "unfinished"), (runs) => {
     for (const run of runs) {
       const { lane, projectId, runId } = add(run).state.spec
       if (lane !== null) lanes.get(laneName({ projectId, lane }))?.push({ projectId, runId })

@@ -12,6 +12,7 @@ import type { LimitRef } from "../rules/LimitRules.js"
 import * as PendingRules from "../rules/PendingRules.js"
 import type { RunBatch } from "../commit/RunBatch.js"
 import type { LimitSetting, NamedRef, NamedSetting } from "../rows/LimitRows.js"
+import * as ClaimSearch from "../commit/ClaimSearch.js"
 import type { RunRows, StoredRun } from "../rows/RunRows.js"
 import { limitOf, namedOf, type Request } from "./SubmitRequest.js"
 
@@ -57,7 +58,10 @@ const noSettings: Settings = new Map()
 const readLimitsSeen = <X>({ limitsSeen, rows }: RunBatch<X>): Effect.Effect<void, X> =>
   limitsSeen.read
     ? Effect.void
-    : Effect.map(rows.due, ({ scopedLimits }) => void Object.assign(limitsSeen, scopedLimits, { read: true }))
+    : Effect.map(
+        rows.search(ClaimSearch.nothing),
+        ({ scopedLimits }) => void Object.assign(limitsSeen, scopedLimits, { read: true }),
+      )
 
 /** The limits with names of these submissions and of their agents. Most stores have none of agents, and then nothing is read for them. */
 const readNamed = <X>(

@@ -12,6 +12,7 @@ import type { RunBatch } from "../commit/RunBatch.js"
 import type { RunCommits, RunOperation } from "../commit/RunCommits.js"
 import * as Turns from "../commit/Turns.js"
 import { slowPoll, type Wakeups } from "../commit/Wakeups.js"
+import * as ClaimSearch from "../commit/ClaimSearch.js"
 import type { RunKey, StoredRun } from "../rows/RunRows.js"
 import type { RunStore } from "../rows/RunStore.js"
 import * as StoreReads from "../rows/StoreReads.js"
@@ -27,7 +28,7 @@ export const moveDue = <X>(batch: RunBatch<X>, keys: ReadonlyArray<RunKey>): Eff
     if (due !== undefined) batch.apply(run, due)
     return due !== undefined
   }
-  return Effect.flatMap(batch.rows.findFree(keys), (found) =>
+  return Effect.flatMap(batch.rows.findKeys(keys, "free"), (found) =>
     Effect.flatMap(batch.inTurn(found, move), (moved) =>
       Effect.as(batch.flush(), moved.filter(Boolean).length),
     ),
@@ -64,7 +65,7 @@ const moveLimits = <X>(batch: RunBatch<X>): Effect.Effect<number, X> =>
 const sweep = <X>(): RunOperation<void, number, number, never, X> => ({
   name: "Sweep",
   decide: (requests, batch) =>
-    batch.rows.due.pipe(
+    batch.rows.search(ClaimSearch.nothing).pipe(
       Effect.flatMap(({ due }) => moveDue(batch, due)),
       Effect.zipWith(moveLimits(batch), (runs, limits) => runs + limits),
       Effect.map((moved) => requests.map(() => Either.right(moved))),

@@ -194,9 +194,9 @@ const tickAll = <X>(batch: RunBatch<X>): Effect.Effect<Tally, X> =>
       return ScheduleRuns.ofTicks(record, runs, since).map((run) => ({ of, source, run }))
     })
     const begun = recordRuns(wanted, yield* ScheduleRuns.submit(batch, wanted), now)
-    yield* schedules.update(
-      ticked.map(({ key, record }) => ({ key, record: ScheduleHealth.judge(record, now) })),
-    )
+    yield* schedules.write({
+      updated: ticked.map(({ key, record }) => ({ key, record: ScheduleHealth.judge(record, now) })),
+    })
     return {
       schedules: due.length,
       isLarge: isLarge(room),

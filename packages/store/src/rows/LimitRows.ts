@@ -118,7 +118,4 @@ export interface LimitReads<X> {
   readonly named: (limit: NamedRef) => Effect.Effect<NamedSetting | undefined, X>
 
   readonly find: (limit: LimitRef) => Effect.Effect<LimitUsage | undefined, X>
-
-  /** How many runs behind the limit that this one is behind go before it, counted up to `most`. */
-  readonly before: (run: StoredRun, most: number) => Effect.Effect<number, X>
 }

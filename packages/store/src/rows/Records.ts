@@ -50,6 +50,13 @@ export interface RecordBounds {
   readonly bytes: number
 }
 
+/** Records that are added, those that have changed, and the keys of those that go. */
+export interface RecordChanges<R> {
+  readonly inserted?: ReadonlyArray<R>
+  readonly updated?: ReadonlyArray<StoredRecord<R>>
+  readonly removed?: ReadonlyArray<number>
+}
+
 /** The records of one transaction. What it finds is locked where rows have locks. */
 export interface RecordRows<R, X> {
   /**
@@ -67,9 +74,8 @@ export interface RecordRows<R, X> {
     value: string,
   ) => Effect.Effect<ReadonlyArray<StoredRecord<R>>, X>
 
-  readonly insert: (records: ReadonlyArray<R>) => Effect.Effect<void, X>
-  readonly update: (records: ReadonlyArray<StoredRecord<R>>) => Effect.Effect<void, X>
-  readonly remove: (keys: ReadonlyArray<number>) => Effect.Effect<void, X>
+  /** Writes these changes, of which any may be none. */
+  readonly write: (changes: RecordChanges<R>) => Effect.Effect<void, X>
 }
 
 /** Reads of records outside of a transaction. */

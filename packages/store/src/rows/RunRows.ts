@@ -182,34 +182,26 @@ export interface RunRows<X> {
     refs: ReadonlyArray<RunRef>,
   ) => Effect.Effect<ReadonlyArray<{ readonly name: RunRef; readonly run: StoredRun }>, X>
 
-  /** Those of these runs that exist, by key. */
-  readonly findKeys: (keys: ReadonlyArray<RunKey>) => Effect.Effect<ReadonlyArray<StoredRun>, X>
-
-  /** Runs by key, without those that another transaction is writing. */
-  readonly findFree: (keys: ReadonlyArray<RunKey>) => Stored<X>
+  /** Those of these runs that exist, by key. The `free` ones are those that no other transaction is writing. */
+  readonly findKeys: (keys: ReadonlyArray<RunKey>, which: "all" | "free") => Stored<X>
 
   /** Children that these runs have spawned and that have not ended, at most `limit`. */
   readonly openChildren: (parents: ReadonlyArray<RunRef>, limit: number) => Stored<X>
 
+  /** A search without probes and claims finds what is due. */
   readonly search: (search: Search) => Effect.Effect<Found, X>
-
-  /** The same of a search without claims. */
-  readonly due: Effect.Effect<Pick<Found, "due" | "scopedLimits">, X>
 
   /** Those of these lanes that have an unfinished run. A run that another transaction adds to one of the lanes waits. */
   readonly busyLanes: (lanes: ReadonlyArray<Lane>) => Effect.Effect<ReadonlyArray<Lane>, X>
 
-  /** The unfinished runs of these lanes, those of a lane from the oldest on, locked. Otherwise as `busyLanes`. */
-  readonly laneRuns: (lanes: ReadonlyArray<Lane>) => Effect.Effect<ReadonlyArray<StoredRun>, X>
+  /** The unfinished runs of these lanes, or those that wait, from the oldest on, locked. Otherwise as `busyLanes`. */
+  readonly laneRuns: (lanes: ReadonlyArray<Lane>, which: "unfinished" | "waiting") => Stored<X>
 
   /** The runs that take later submissions of these keys, by `DebounceRules.openKey`, from the oldest on, locked. Otherwise as `busyLanes`. */
   readonly debounced: (names: ReadonlyArray<Debounced>) => Effect.Effect<ReadonlyArray<StoredRun>, X>
 
   /** Those of these lanes in which a child of some run is behind another run. Otherwise as `busyLanes`. */
   readonly lanesOfChildren: (lanes: ReadonlyArray<Lane>) => Effect.Effect<ReadonlyArray<Lane>, X>
-
-  /** The runs of these lanes that wait, locked. Otherwise as `busyLanes`. */
-  readonly waitingRuns: (lanes: ReadonlyArray<Lane>) => Effect.Effect<ReadonlyArray<StoredRun>, X>
 
   /**
    * Lets the first unfinished run of each of these lanes go, whose first run has ended: `RunTransitions.advance`, which takes `admits` too.

@@ -84,9 +84,6 @@ export interface RunReads<X> {
     runIds: ReadonlyArray<string>,
   ) => Effect.Effect<ReadonlyMap<string, RequestSnapshot>, X>
 
-  /** The request that the run was submitted with, without the answers since. */
-  readonly firstSnapshot: (ref: RunRef) => Effect.Effect<RequestSnapshot | undefined, X>
-
   /** The runs of these keys in their order, as many of the first as a page has. One that is gone is left out. */
   readonly listed: (keys: ReadonlyArray<RunKey>) => Effect.Effect<ListedRuns, X>
 

@@ -39,6 +39,10 @@ const isNotFound = (error: unknown): error is RunNotFound => error instanceof Ru
 /** The largest number of workers that are remembered. */
 const maxWorkers = 10_000
 
+/** The request that a run was submitted with, without the answers since. */
+export const firstSnapshot = <X>({ requests }: RunReads<X>, ref: RunRef) =>
+  Effect.map(requests(ref, [ref.runId]), (found) => found.get(ref.runId))
+
 /** What reads the rows alone. */
 export type Reading<X> = Omit<StoreReads<X>, "worker">
 

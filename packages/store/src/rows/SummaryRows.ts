@@ -164,7 +164,10 @@ export interface SummaryRows<X> {
   /** The unfinished runs before a run in its lane, the oldest first, at most `limit`. */
   readonly aheadInLane: (run: StoredRun, limit: number) => Effect.Effect<ReadonlyArray<RunKey>, X>
 
-  /** How many runnable runs with the kind and key of this one are claimed before it (`byPreference`), counted up to `limit`. */
+  /**
+   * How many runs go before this one by preference, counted up to `limit`: of those behind the limit that it is behind, else of the
+   * runnable runs with its kind and key.
+   */
   readonly queuedBefore: (run: StoredRun, limit: number) => Effect.Effect<number, X>
 
   /** The first of the pending runs that a worker may claim, where it is one of the oldest `most` pending runs of the store. */
