@@ -7,8 +7,11 @@ import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Chunk, Deferred, Effect, Fiber, Queue, Schema, Stream } from "effect"
 import { call } from "../../http/test/raw.js"
 import { sqlite } from "../../http/test/sqlite.js"
-import { tester, untilStatus } from "../../http/test/agui/HttpAgents.js"
+import { testerWith, untilStatus } from "../../http/test/agui/HttpAgents.js"
 import { bindings, connect, data, message, request, said, streamOf, text } from "./Clients.js"
+import * as A2aFace from "../src/A2aFace.js"
+
+const tester = testerWith({ faces: [A2aFace.face] })
 
 const stores = [
   ["memory", MemoryControlPlane.layer],

@@ -9,9 +9,12 @@ import { Emit, Executor, Interrupts, RequestSnapshot } from "@runlease/core"
 import { MemoryControlPlane } from "@runlease/store"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Effect } from "effect"
-import { tester } from "../../http/test/agui/HttpAgents.js"
+import { testerWith } from "../../http/test/agui/HttpAgents.js"
 import { type Answer, type Call, call } from "../../http/test/raw.js"
 import { Served } from "../../http/test/serving.js"
+import * as A2aFace from "../src/A2aFace.js"
+
+const tester = testerWith({ faces: [A2aFace.face] })
 
 const test = tester(MemoryControlPlane.layer)
 

@@ -12,11 +12,14 @@ import {
   type UIMessage,
 } from "ai"
 import { Effect, Queue, Stream } from "effect"
-import { echo, tester, untilStatus } from "../../http/test/agui/HttpAgents.js"
+import { echo, testerWith, untilStatus } from "../../http/test/agui/HttpAgents.js"
 import { call } from "../../http/test/raw.js"
 import { Served } from "../../http/test/serving.js"
 import { sqlite } from "../../http/test/sqlite.js"
 import * as Pages from "./Pages.js"
+import * as ChatFace from "../src/ChatFace.js"
+
+const tester = testerWith({ faces: [ChatFace.face] })
 
 const test = tester(sqlite)
 

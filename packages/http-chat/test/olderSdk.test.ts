@@ -7,9 +7,12 @@ import * as TestWorker from "@runlease/testkit/TestWorker"
 import * as ai5 from "ai-5"
 import * as ai6 from "ai-6"
 import { Effect, Schedule } from "effect"
-import { tester } from "../../http/test/agui/HttpAgents.js"
+import { testerWith } from "../../http/test/agui/HttpAgents.js"
 import { Served } from "../../http/test/serving.js"
 import { sqlite } from "../../http/test/sqlite.js"
+import * as ChatFace from "../src/ChatFace.js"
+
+const tester = testerWith({ faces: [ChatFace.face] })
 
 const test = tester(sqlite)
 

@@ -12,6 +12,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Authentication from "@runlease/http/Authentication"
 import { serve, Served } from "../../http/test/serving.js"
+import * as McpFace from "../src/McpFace.js"
 
 const folder = fileURLToPath(new URL("../conformance/", import.meta.url))
 const runner = join(folder, "node_modules/@modelcontextprotocol/conformance/dist/index.js")
@@ -34,7 +35,7 @@ const server = Layer.unwrapScoped(
     const authentication = Layer.succeed(Authentication.Authentication, {
       identify: () => Effect.succeed(Option.some(principal)),
     })
-    return serve(Layer.succeedContext(store), { authentication })
+    return serve(Layer.succeedContext(store), { authentication, faces: [McpFace.face] })
   }),
 )
 

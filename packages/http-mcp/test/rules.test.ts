@@ -6,8 +6,9 @@ import { request as httpRequest } from "node:http"
 import { call } from "../../http/test/raw.js"
 import { serve, Served } from "../../http/test/serving.js"
 import { legacy, meta, modern, raw, request, tool } from "./messages.js"
+import * as McpFace from "../src/McpFace.js"
 
-const over = serve(MemoryControlPlane.layer)
+const over = serve(MemoryControlPlane.layer, { faces: [McpFace.face] })
 
 const rule = <E>(
   title: string,
@@ -326,5 +327,5 @@ describe("the endpoint", () => {
       server,
     )
   origins(over, [])
-  origins(serve(MemoryControlPlane.layer, { corsOrigins: [page] }), [page])
+  origins(serve(MemoryControlPlane.layer, { corsOrigins: [page], faces: [McpFace.face] }), [page])
 })

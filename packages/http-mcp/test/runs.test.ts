@@ -6,6 +6,7 @@ import { Effect, Fiber, Layer, Option, Schema, Stream } from "effect"
 import { describe } from "vitest"
 import { client, serve, Served } from "../../http/test/serving.js"
 import { legacy, messagesOf, meta, modern, request, tool, withTasks } from "./messages.js"
+import * as McpFace from "../src/McpFace.js"
 
 class TooLarge extends Schema.TaggedError<TooLarge>()("TooLarge", { pull: Schema.Int }) {}
 
@@ -32,7 +33,7 @@ const agents = Layer.mergeAll(
   Naming.toLayer(() => Interrupts.ask("name", { message: "Which name?" })),
 )
 
-const server = Layer.provideMerge(client, serve(MemoryControlPlane.layer))
+const server = Layer.provideMerge(client, serve(MemoryControlPlane.layer, { faces: [McpFace.face] }))
 
 const test = <A, E>(title: string, body: Effect.Effect<A, E, Layer.Layer.Success<typeof server>>) =>
   it.live(title, () => Effect.provide(body, server))

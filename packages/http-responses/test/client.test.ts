@@ -19,9 +19,12 @@ import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Deferred, Effect, Queue, Stream } from "effect"
 import OpenAI, { APIError } from "openai"
 import type { Response, ResponseStreamEvent } from "openai/resources/responses/responses"
-import { tester } from "../../http/test/agui/HttpAgents.js"
+import { testerWith } from "../../http/test/agui/HttpAgents.js"
 import { Served } from "../../http/test/serving.js"
 import { sqlite } from "../../http/test/sqlite.js"
+import * as ResponsesFace from "../src/ResponsesFace.js"
+
+const tester = testerWith({ faces: [ResponsesFace.face] })
 
 const stores = [
   ["memory", MemoryControlPlane.layer],

@@ -9,9 +9,12 @@ import { type AgentEvent, Emit, Executor, RequestSnapshot, TokenUsage } from "@r
 import { MemoryControlPlane } from "@runlease/store"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Deferred, Effect, Queue, Stream } from "effect"
-import { tester } from "../../http/test/agui/HttpAgents.js"
+import { testerWith } from "../../http/test/agui/HttpAgents.js"
 import { type Answer, call } from "../../http/test/raw.js"
 import { Served } from "../../http/test/serving.js"
+import * as ResponsesFace from "../src/ResponsesFace.js"
+
+const tester = testerWith({ faces: [ResponsesFace.face] })
 
 const test = tester(MemoryControlPlane.layer)
 

@@ -15,7 +15,6 @@ import * as Client from "../src/Client.js"
 import * as Server from "../src/Server.js"
 import * as WorkerClient from "../src/WorkerClient.js"
 import * as HotRoutes from "../src/server/HotRoutes.js"
-import { faces } from "./faces.js"
 
 /** Where the server listens, and an admin key of its project `default`. */
 export class Served extends Context.Tag("test/Served")<
@@ -91,7 +90,7 @@ export const serveOn = <E>(
 ) =>
   served.pipe(
     // The TestClock stands still, so a limit per second would last for ever.
-    Layer.provideMerge(Layer.provide(Server.layerWith({ rateLimit: Infinity, faces, ...options }), over)),
+    Layer.provideMerge(Layer.provide(Server.layerWith({ rateLimit: Infinity, ...options }), over)),
     Layer.provideMerge(server),
     Layer.provideMerge(store),
   )

@@ -16,16 +16,17 @@ import {
   type SenderOf,
 } from "./authorization/principals.js"
 import * as Requests from "./authorization/requests.js"
-import { serve } from "./serving.js"
-import { sqlite } from "./sqlite.js"
-import * as Searches from "../../testkit/test/Searches.js"
+import { serve } from "../../../http/test/serving.js"
+import { faces } from "./faces.js"
+import { sqlite } from "../../../http/test/sqlite.js"
+import * as Searches from "../../../testkit/test/Searches.js"
 
 const [head = [], ...rows] = matrix
   .trim()
   .split("\n")
   .map((line) => line.split(/ +/))
 
-const guide = new URL("../../../docs/security.md", import.meta.url)
+const guide = new URL("../../../../docs/security.md", import.meta.url)
 
 /** Gives names to what the requests of a test make. */
 const makeCounter = (prefix: string) => {
@@ -170,7 +171,7 @@ describe("the authorization matrix", () => {
     expect(open.toSorted()).toEqual(Array.from(new Set(listed.map(shapeOf))).toSorted())
   })
 
-  const served = Layer.provideMerge(serve(sqlite), sqlite)
+  const served = Layer.provideMerge(serve(sqlite, { faces }), sqlite)
   const test = <A, E>(
     title: string,
     body: (clock: JumpClock.JumpClock) => Effect.Effect<A, E, Layer.Layer.Success<typeof served>>,

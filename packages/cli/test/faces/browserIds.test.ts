@@ -6,10 +6,13 @@ import { MemoryControlPlane } from "@runlease/store"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Effect } from "effect"
-import { connect, echo, tester, versions } from "./agui/HttpAgents.js"
-import { issue } from "./issue.js"
-import { call } from "./raw.js"
-import { Served } from "./serving.js"
+import { connect, echo, testerWith, versions } from "../../../http/test/agui/HttpAgents.js"
+import { issue } from "../../../http/test/issue.js"
+import { call } from "../../../http/test/raw.js"
+import { Served } from "../../../http/test/serving.js"
+import { faces } from "./faces.js"
+
+const tester = testerWith({ faces })
 
 const test = tester(MemoryControlPlane.layer)
 

@@ -16,9 +16,10 @@ import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Array, Effect, FastCheck as fc, Layer, Redacted } from "effect"
 import { type Endpoint, endpoints, send } from "./authorization/Endpoints.js"
 import * as Requests from "./authorization/requests.js"
-import { serve } from "./serving.js"
+import { serve } from "../../../http/test/serving.js"
+import { faces } from "./faces.js"
 
-const served = Layer.provideMerge(ControlPlane.layerProject(), serve(MemoryControlPlane.layer))
+const served = Layer.provideMerge(ControlPlane.layerProject(), serve(MemoryControlPlane.layer, { faces }))
 
 /** What no answer to the page of another conversation has. */
 const secretOf = (name: string): string => `secret-of-${name}`

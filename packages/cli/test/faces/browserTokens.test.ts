@@ -6,12 +6,15 @@ import { MemoryControlPlane } from "@runlease/store"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Duration, Effect, Layer, Redacted } from "effect"
-import { connect, tester, versions } from "./agui/HttpAgents.js"
-import { issue } from "./issue.js"
-import { call } from "./raw.js"
-import { client, serve, Served } from "./serving.js"
+import { connect, testerWith, versions } from "../../../http/test/agui/HttpAgents.js"
+import { issue } from "../../../http/test/issue.js"
+import { call } from "../../../http/test/raw.js"
+import { client, serve, Served } from "../../../http/test/serving.js"
+import { faces } from "./faces.js"
 
-const served = Layer.provideMerge(ControlPlane.layerProject(), serve(MemoryControlPlane.layer))
+const tester = testerWith({ faces })
+
+const served = Layer.provideMerge(ControlPlane.layerProject(), serve(MemoryControlPlane.layer, { faces }))
 
 const test = <A, E>(title: string, body: Effect.Effect<A, E, Layer.Layer.Success<typeof served>>) =>
   it.live(title, () => Effect.provide(body, served))
@@ -504,7 +507,7 @@ describe("a client that makes tokens for browsers", () => {
       yield* tokens.rotate
       strictEqual((yield* read).status, 401)
     }).pipe(
-      Effect.provide(Layer.provideMerge(client, serve(MemoryControlPlane.layer))),
+      Effect.provide(Layer.provideMerge(client, serve(MemoryControlPlane.layer, { faces }))),
       Effect.provide(FetchHttpClient.layer),
     ),
   )

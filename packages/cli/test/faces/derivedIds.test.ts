@@ -5,9 +5,12 @@ import { Ids, Runs } from "@runlease/core"
 import { MemoryControlPlane } from "@runlease/store"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Effect } from "effect"
-import { tester } from "./agui/HttpAgents.js"
-import * as Mcp from "../../http-mcp/test/messages.js"
-import { call, leave } from "./raw.js"
+import { testerWith } from "../../../http/test/agui/HttpAgents.js"
+import * as Mcp from "../../../http-mcp/test/messages.js"
+import { call, leave } from "../../../http/test/raw.js"
+import { faces } from "./faces.js"
+
+const tester = testerWith({ faces })
 
 const test = tester(MemoryControlPlane.layer)
 

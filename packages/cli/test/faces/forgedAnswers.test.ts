@@ -6,9 +6,12 @@ import { MemoryControlPlane } from "@runlease/store"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Effect } from "effect"
-import { tester } from "./agui/HttpAgents.js"
-import * as Mcp from "../../http-mcp/test/messages.js"
-import { call, leave } from "./raw.js"
+import { testerWith } from "../../../http/test/agui/HttpAgents.js"
+import * as Mcp from "../../../http-mcp/test/messages.js"
+import { call, leave } from "../../../http/test/raw.js"
+import * as Faces from "./faces.js"
+
+const tester = testerWith({ faces: Faces.faces })
 
 const test = tester(MemoryControlPlane.layer)
 

@@ -5,14 +5,14 @@ import { MemoryControlPlane } from "@runlease/store"
 import { Clock, Console, Effect, Predicate } from "effect"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
-import * as Api from "../src/Api.js"
-import { maxBytes } from "../src/contract/Body.js"
+import * as Api from "@runlease/http/Api"
+import { maxBytes } from "../../../http/src/contract/Body.js"
 import { faces } from "./faces.js"
-import { call } from "./raw.js"
-import { serve, Served } from "./serving.js"
-import { exchange, type Reply, request, type Sent } from "./socket.js"
-import { sqlite } from "./sqlite.js"
-import * as Searches from "../../testkit/test/Searches.js"
+import { call } from "../../../http/test/raw.js"
+import { serve, Served } from "../../../http/test/serving.js"
+import { exchange, type Reply, request, type Sent } from "../../../http/test/socket.js"
+import { sqlite } from "../../../http/test/sqlite.js"
+import * as Searches from "../../../testkit/test/Searches.js"
 
 interface Endpoint {
   readonly name: string
@@ -467,7 +467,7 @@ const collectGarbage = Effect.sync(() => {
   return process.memoryUsage().heapUsed
 })
 
-const served = serve(sqlite)
+const served = serve(sqlite, { faces })
 
 const json = ["Content-Type", "application/json"] as const
 

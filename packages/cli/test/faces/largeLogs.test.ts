@@ -4,9 +4,12 @@ import { MemoryControlPlane } from "@runlease/store"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Effect } from "effect"
 import { describe } from "vitest"
-import { tester } from "./agui/HttpAgents.js"
-import { type Answer, call } from "./raw.js"
-import { tool } from "../../http-mcp/test/messages.js"
+import { testerWith } from "../../../http/test/agui/HttpAgents.js"
+import { type Answer, call } from "../../../http/test/raw.js"
+import { tool } from "../../../http-mcp/test/messages.js"
+import { faces } from "./faces.js"
+
+const tester = testerWith({ faces })
 
 const test = tester(MemoryControlPlane.layer)
 

@@ -1,8 +1,8 @@
 import { HttpApi, OpenApi } from "@effect/platform"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Option, Predicate, Schema, type SchemaAST } from "effect"
-import * as Examples from "../src/Api/Examples.js"
-import * as Api from "../src/Api.js"
+import * as Examples from "@runlease/http/Api/Examples"
+import * as Api from "@runlease/http/Api"
 import { faces } from "./faces.js"
 
 const api = Api.withFaces(faces)

@@ -19,6 +19,7 @@ import {
   Schedule,
   type Scope,
 } from "effect"
+import type { ServerOptions } from "../../src/Server.js"
 import { serve, Served } from "../serving.js"
 
 export type Store = Layer.Layer<ControlPlane.ControlPlane | Access.Access, unknown>
@@ -122,20 +123,24 @@ class Warnings extends Context.Tag("test/Warnings")<Warnings, Array<string>>() {
 export const warnings = Effect.map(Warnings, (told): ReadonlyArray<string> => told.splice(0))
 
 /** A server over a store, and the ports of its project, which are the worker's. */
-export const served = (store: Store, version?: Version) =>
-  Layer.provideMerge(ControlPlane.layerProject(), serve(store)).pipe(
+export const served = (store: Store, version?: Version, options?: ServerOptions) =>
+  Layer.provideMerge(ControlPlane.layerProject(), serve(store, options)).pipe(
     Layer.provideMerge(Warnings.layer),
     version === undefined ? (layer) => layer : Layer.merge(Layer.succeed(Connecting, version)),
   )
 
 /** Declares tests that each get a server of their own. */
-export const tester =
+export const testerWith =
+  (options: ServerOptions) =>
   (store: Store, version?: Version) =>
   <A, E>(
     title: string,
     body: Effect.Effect<A, E, Scope.Scope | Layer.Layer.Success<ReturnType<typeof served>>>,
   ): void =>
-    it.live(title, () => body.pipe(Effect.scoped, Effect.provide(served(store, version))))
+    it.live(title, () => body.pipe(Effect.scoped, Effect.provide(served(store, version, options))))
+
+/** The same over servers without faces. */
+export const tester = testerWith({})
 
 /** What the client told its caller instead of a result. */
 export class Refused extends Data.TaggedError("Refused")<{

@@ -1,9 +1,9 @@
 /** The endpoints of the API, and requests to them as a principal sends them. */
 import { HttpApi } from "@effect/platform"
 import { Effect } from "effect"
-import * as Api from "../../src/Api.js"
+import * as Api from "@runlease/http/Api"
 import { faces } from "../faces.js"
-import { Served } from "../serving.js"
+import { Served } from "../../../../http/test/serving.js"
 import type { Sender } from "./principals.js"
 import type { Names, Request } from "./requests.js"
 
