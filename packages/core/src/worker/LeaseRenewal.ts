@@ -123,7 +123,7 @@ export const make = Effect.fnUntraced(function* (options: {
 
   /** The deadline by the latest renewal: a thread renews leases while this loop is blocked. */
   const latest = (entry: Entry): Deadline => {
-    const renewedAt = rounds.renewedAt(entry)
+    const renewedAt = rounds.renewedAt?.(entry)
     if (renewedAt !== undefined) extend(entry, renewedAt)
     return entry.deadline.current()
   }
@@ -134,7 +134,7 @@ export const make = Effect.fnUntraced(function* (options: {
   }
 
   const drop = (entry: Entry): void => {
-    if (entries.delete(entry)) rounds.remove(entry)
+    if (entries.delete(entry)) rounds.remove?.(entry)
   }
 
   /** Ends the leases whose deadline has passed, and returns the time until the next deadline. */
@@ -171,7 +171,7 @@ export const make = Effect.fnUntraced(function* (options: {
         listener,
       }
       entries.add(entry)
-      rounds.add(entry)
+      rounds.add?.(entry)
       if (watched === undefined || deadline.stopsAt < watched) earlier.unsafeOpen()
       return entry
     },

@@ -48,14 +48,15 @@ export interface RoundOptions<Lease extends RoundLease> {
 }
 
 export interface Rounds<Lease extends RoundLease> {
-  readonly add: (lease: Lease) => void
-  readonly remove: (lease: Lease) => void
+  /** Takes a lease that is new. Absent where the rounds look at `leases`. */
+  readonly add?: (lease: Lease) => void
+  readonly remove?: (lease: Lease) => void
 
   /**
    * When the latest renewal that the store granted was sent, in nanoseconds of the monotonic clock, for one that `answer`
-   * may not have been called with yet; undefined where there is none.
+   * may not have been called with yet; undefined where there is none. Absent where `answer` has been called with all.
    */
-  readonly renewedAt: (lease: Lease) => bigint | undefined
+  readonly renewedAt?: (lease: Lease) => bigint | undefined
 
   /** Looks whether a stall has just ended. `now` is in nanoseconds of the monotonic clock. Absent where no stalls are found. */
   readonly observe?: ((now: bigint) => void) | undefined
@@ -105,7 +106,7 @@ export const onLoop = Effect.fnUntraced(function* <Lease extends RoundLease>(
   yield* Effect.forkScoped(
     Effect.zipRight(first, Effect.forever(Effect.zipRight(Effect.sleep(interval), round))),
   )
-  return { add: () => {}, remove: () => {}, renewedAt: () => undefined }
+  return {}
 })
 
 /** Logs a round that failed. */

@@ -7,7 +7,7 @@
  */
 import * as RunFields from "../rows/RunFields.js"
 import { byTable, Gate, stateColumns, stateValues, type StateTable, tableOf } from "../rows/RunFields.js"
-import { Labels, type RequestSnapshot } from "@runlease/core"
+import type { RequestSnapshot } from "@runlease/core"
 import { type CounterRows, LimitRules, RunRows } from "@runlease/store"
 import Sqlite from "better-sqlite3"
 import { type Columns, rowsOf, type Value } from "../rows/Columns.js"
@@ -230,9 +230,8 @@ export const make = (database: Sqlite.Database): SqliteRows => {
         const key = insertRun(newValues(run))
         insertInput(firstInputRow(key, run))
         insertState[tableOf(run.state)](stateValues(key, run.state))
-        for (const [name, value] of Labels.entries(run.details.labels)) {
-          insertLabel.run(run.state.spec.projectId, name, value, key)
-        }
+        const { labels } = run.details
+        for (const name in labels) insertLabel.run(run.state.spec.projectId, name, labels[name]!, key)
         if (run.newConversation) insertConversation(newConversationRow(run.state.spec, now))
         return key
       }),

@@ -96,9 +96,10 @@ export const make: Effect.Effect<Wakeups> = Effect.sync(() => {
   const sooner = Effect.unsafeMakeLatch(false)
   let tokenEndings = 0
 
-  const notify = (growths: Iterable<LogGrowth>): void => {
-    for (const growth of growths) for (const listener of logs.of(growth.log)) listener(growth)
-  }
+  const logsGrew = (growths: Iterable<LogGrowth>): Effect.Effect<void> =>
+    Effect.sync(() => {
+      for (const growth of growths) for (const listener of logs.of(growth.log)) listener(growth)
+    })
 
   return {
     claims,
@@ -111,13 +112,13 @@ export const make: Effect.Effect<Wakeups> = Effect.sync(() => {
         for (const projectId of projectIds) claims.wakeBlocked(projectId)
       }),
     logListener: logs.join,
-    logsGrew: (growths) => Effect.sync(() => notify(growths)),
+    logsGrew,
     dueSooner: sooner.open,
     unlessSooner: (duration) => Effect.zipRight(Effect.timeoutOption(sooner.await, duration), sooner.close),
-    all: Effect.sync(() => {
+    all: Effect.suspend(() => {
       tokenEndings += 1
-      notify(Array.from(logs.keys(), (log) => ({ log })))
       claims.wakeAll()
+      return logsGrew(Array.from(logs.keys(), (log) => ({ log })))
     }),
     signals: (workerId) =>
       Stream.unwrapScoped(
