@@ -2,11 +2,11 @@ import { type BaseEvent, HttpAgent } from "@ag-ui/client"
 import { expect, layer } from "@effect/vitest"
 import { Ids } from "@runlease/core"
 import { Clock, Console, Effect, Fiber, Option, Queue } from "effect"
-import { fileURLToPath } from "node:url"
+import * as Bundle from "../checkout/bundle.mjs"
 import { alive, begun, connect, counter, eventOf, go, startWorker, talker, until } from "./FaultRoom.js"
 import { type Env, has, project, Served, start } from "./Processes.js"
 
-const chatting = fileURLToPath(new URL("fixtures/chatting.ts", import.meta.url))
+const chatting = Effect.promise(() => Bundle.fixture(new URL("fixtures/chatting.ts", import.meta.url)))
 
 const runId = Ids.RunId.make("run-1")
 
@@ -49,7 +49,7 @@ layer(Served.layer, { excludeTestServices: true })("an AG-UI client of a server 
     () =>
       Effect.gen(function* () {
         const { cwd, env } = yield* project
-        const worker = yield* start(["worker", "--json", "--module", chatting], { cwd, env })
+        const worker = yield* start(["worker", "--json", "--module", yield* chatting], { cwd, env })
         yield* worker.line(has({ event: "registered" }))
         yield* Effect.forEach(
           Array.from({ length: 8 }, (_, index) => `thread ${index}`),

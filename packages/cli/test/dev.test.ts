@@ -3,7 +3,7 @@ import { FileSystem } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Effect, Predicate } from "effect"
-import { fileURLToPath } from "node:url"
+import * as Bundle from "../checkout/bundle.mjs"
 import { until } from "./FaultRoom.js"
 import { folder, jsonLines, run, type Settings, start, write } from "./Processes.js"
 import { onTerminal } from "./Terminal.js"
@@ -95,7 +95,9 @@ layer(NodeContext.layer, { excludeTestServices: true })("runlease dev", (it) => 
   it.scoped("names the first agent of its module in the next command, with a payload that fits", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
-      const module = fileURLToPath(new URL("fixtures/reviewing.ts", import.meta.url))
+      const module = yield* Effect.promise(() =>
+        Bundle.fixture(new URL("fixtures/reviewing.ts", import.meta.url)),
+      )
       const dev = yield* start(["dev", "--port", "0", "--module", module], { cwd })
       const next = yield* dev.line((line) => line.startsWith("Next"))
       const [, url, agent, input] = /--url (\S+) --agent (\S+) --watch --input '(.*)'$/.exec(next)!

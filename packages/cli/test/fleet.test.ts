@@ -6,11 +6,11 @@ import { Ids } from "@runlease/core"
 import { Migrations, PostgresPool } from "@runlease/sql"
 import * as TestDatabase from "@runlease/test-postgres/TestDatabase"
 import { Array, Clock, Console, Effect, Fiber, Redacted, Schedule, Schema } from "effect"
-import { fileURLToPath } from "node:url"
+import * as Bundle from "../checkout/bundle.mjs"
 import { connect, submit, until, wholeLog } from "./FaultRoom.js"
 import { folder, has, json, start } from "./Processes.js"
 
-const executor = fileURLToPath(new URL("fixtures/noted.ts", import.meta.url))
+const executor = Effect.promise(() => Bundle.fixture(new URL("fixtures/noted.ts", import.meta.url)))
 const apiKey = "rlk_fleet"
 
 const Note = Schema.Struct({
@@ -37,7 +37,7 @@ const startServer = Effect.fnUntraced(function* (cwd: string, database: string, 
 
 const startWorker = Effect.fnUntraced(function* (cwd: string, url: string, key: string) {
   const process = yield* start(
-    ["worker", "--json", "--module", executor, "--concurrency", "4", "--lease", "10s", "--key", key],
+    ["worker", "--json", "--module", yield* executor, "--concurrency", "4", "--lease", "10s", "--key", key],
     { cwd, env: { RUNLEASE_URL: url, RUNLEASE_API_KEY: apiKey, NOTES: `${cwd}/notes` } },
   )
   const registered = json(yield* process.line(has({ event: "registered" })))

@@ -1,7 +1,7 @@
 import { expect, layer } from "@effect/vitest"
 import { Command, FileSystem, Path } from "@effect/platform"
 import { Context, Effect, Layer } from "effect"
-import { fileURLToPath } from "node:url"
+import * as Bundle from "../checkout/bundle.mjs"
 import { onTerminal } from "./Terminal.js"
 import { has, json, jsonLines, run, type Running, Served, start, write } from "./Processes.js"
 
@@ -17,7 +17,7 @@ case "$RUNLEASE_AGENT_ID" in
 esac
 `
 
-const modules = fileURLToPath(new URL("fixtures", import.meta.url))
+const module = Effect.promise(() => Bundle.fixture(new URL("fixtures/kinds.ts", import.meta.url)))
 
 /** A worker with a program and a worker with a module, each for its own agents. */
 class Workers extends Context.Tag("cli/test/Workers")<
@@ -28,7 +28,6 @@ class Workers extends Context.Tag("cli/test/Workers")<
     Workers,
     Effect.gen(function* () {
       const settings = yield* Served
-      const path = yield* Path.Path
       const file = yield* write(settings.cwd, "program.sh", program)
       const agents = (...names: ReadonlyArray<string>) => names.flatMap((name) => ["--agent", name])
       const [ofProgram, ofModule] = yield* Effect.all(
@@ -51,7 +50,7 @@ class Workers extends Context.Tag("cli/test/Workers")<
               "worker",
               "--json",
               ...agents("family", "string", "effect", "stream", "promise", "generator", "throws", "paying"),
-            ].concat(["--module", path.join(modules, "kinds.ts")]),
+            ].concat(["--module", yield* module]),
             settings,
           ),
         ],
@@ -261,7 +260,7 @@ layer(Workers.layer.pipe(Layer.provideMerge(Served.layer)), {
       expect(watched.stdout).toContain("from a generator")
       const failed = yield* run(["submit", "--agent", "throws", "--watch", "x"], settings)
       expect(failed.code).not.toBe(0)
-      yield* ofModule.errorLine((line) => line.includes("out of paper") && line.includes("kinds.ts"))
+      yield* ofModule.errorLine((line) => line.includes("out of paper") && line.includes("fixtures-kinds"))
     }),
   )
 

@@ -1,11 +1,11 @@
 import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Console, Effect } from "effect"
-import { fileURLToPath } from "node:url"
+import * as Bundle from "../checkout/bundle.mjs"
 import * as Collector from "./Collector.js"
 import { folder, has, json, start } from "./Processes.js"
 
-const module = fileURLToPath(new URL("fixtures/traced.ts", import.meta.url))
+const module = Effect.promise(() => Bundle.fixture(new URL("fixtures/traced.ts", import.meta.url)))
 
 const submitter = { traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b7169203331" }
 
@@ -47,7 +47,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("one trace of a run", (i
       const collector = yield* Collector.make
       const { env, server } = yield* serve(cwd, collector.env)
       const settings = { cwd, env: { ...collector.env, ...env } }
-      const work = ["worker", "--json", "--lease", "5s", "--module", module]
+      const work = ["worker", "--json", "--lease", "5s", "--module", yield* module]
       const runId = yield* submit(env)
 
       const first = yield* start(work, settings)

@@ -1,6 +1,6 @@
-import { Path } from "@effect/platform"
 import { expect, layer } from "@effect/vitest"
 import { Effect } from "effect"
+import * as Bundle from "../checkout/bundle.mjs"
 import { folder, has, json, project, room, run, Served, start } from "./Processes.js"
 import { hostile, obeyed } from "./hostileText.js"
 import { onTerminal } from "./Terminal.js"
@@ -52,10 +52,11 @@ layer(Served.layer, { excludeTestServices: true })("a terminal", (it) => {
 
   it.scoped("gets as text what it would obey, from every command that shows what an agent says", () =>
     Effect.gen(function* () {
-      const path = yield* Path.Path
       const { cwd, env } = yield* project
       const settings = { cwd, env }
-      const module = path.join(import.meta.dirname, "fixtures", "hostile.ts")
+      const module = yield* Effect.promise(() =>
+        Bundle.fixture(new URL("fixtures/hostile.ts", import.meta.url)),
+      )
       const worker = yield* start(["worker", "--module", module], settings)
       const machine = yield* start(["worker", "--json", "--agent", "none", "--module", module], settings)
       const watching = yield* start(["submit", "--agent", "a", "--id", "run-1", "--watch", "x"], settings)
