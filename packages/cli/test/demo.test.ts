@@ -24,10 +24,10 @@ const stage = Effect.gen(function* () {
   return { cwd, temporary, settings: { cwd, env: { TMPDIR: temporary } } }
 })
 
-/** The entries of a folder that come from the demonstration and its workers, without the cache of the TypeScript loader. */
+/** What the demonstration and its workers have in a folder. A worker that compiles sources would leave what it compiled. */
 const leftIn = (temporary: string) =>
   Effect.flatMap(FileSystem.FileSystem, (fs) =>
-    Effect.map(fs.readDirectory(temporary), (names) => names.filter((name) => name.startsWith("runlease-"))),
+    Effect.map(fs.readDirectory(temporary), (names) => names.filter((name) => name !== "node-compile-cache")),
   )
 
 layer(NodeContext.layer, { excludeTestServices: true })("the demonstration", (it) => {

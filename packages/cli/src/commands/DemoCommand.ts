@@ -3,6 +3,7 @@
  */
 import { Command, Options } from "@effect/cli"
 import { Console, Effect } from "effect"
+import * as AgentsModule from "../demo/AgentsModule.js"
 import * as Demo from "../demo/Demo.js"
 import * as Display from "../demo/Display.js"
 import * as Documents from "../demo/Documents.js"
@@ -34,7 +35,7 @@ const introduction = (documents: ReadonlyArray<Documents.Document>, paint: Outpu
     "",
     "The editor counts the documents, pays for their outline, and writes it; then it waits for a decision to publish it. Its worker",
     "is killed while it pays. An outliner reads each document and records its headings one by one. Both agents:",
-    `  ${Demo.module}`,
+    `  ${AgentsModule.path}`,
     "",
   ].join("\n")
 

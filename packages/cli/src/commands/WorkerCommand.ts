@@ -28,9 +28,10 @@ import {
   Option,
   Stream,
 } from "effect"
+import * as AgentsModule from "../demo/AgentsModule.js"
 import type { ExecutorLayer } from "../executors/ExecutorFlag.js"
 import * as ExecutorFlags from "../executors/ExecutorFlags.js"
-import { Forms } from "../executors/Module.js"
+import { Forms, OwnModules } from "../executors/Module.js"
 import * as Describe from "../help/Describe.js"
 import * as Overview from "../help/Overview.js"
 import * as Flag from "../input/Flag.js"
@@ -211,12 +212,19 @@ const work = (
     }),
   )
 
+/** The module of the demonstration, whose workers would compile all that it imports. */
+const ownModules = new Map([[AgentsModule.path, AgentsModule.load]])
+
 export const command = Command.make(
   "worker",
   options,
   Effect.fnUntraced(function* (parsed) {
     const executor = withTimeout(
-      yield* ExecutorFlags.executorOf(parsed.executor, parsed.rest),
+      yield* Effect.provideService(
+        ExecutorFlags.executorOf(parsed.executor, parsed.rest),
+        OwnModules,
+        ownModules,
+      ),
       parsed.timeout,
     )
     const paint = yield* Output.paint

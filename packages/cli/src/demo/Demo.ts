@@ -9,9 +9,8 @@ import { Ids, RequestSnapshot, Runs, Token } from "@runlease/core"
 import * as Client from "@runlease/http/Client"
 import { Clock, Deferred, Effect, Fiber, Layer, Option, Redacted, Ref } from "effect"
 import { tmpdir } from "node:os"
-import { extname } from "node:path"
-import { fileURLToPath } from "node:url"
 import { type Editing, editorId, outlinerId, type Outlining } from "./Agents.js"
+import * as AgentsModule from "./AgentsModule.js"
 import type { Display } from "./Display.js"
 import type { Document } from "./Documents.js"
 import * as Fleet from "./Fleet.js"
@@ -23,9 +22,6 @@ const concurrency = 3
 const workerNames = ["A", "B"] as const
 const leaseSeconds = 5
 
-/** The module of the agents, next to this one: a source or its build. */
-export const module = fileURLToPath(new URL(`./Agents${extname(import.meta.url)}`, import.meta.url))
-
 /** Milliseconds for each heading: slow enough to watch and to interrupt, some fifteen seconds in all. */
 const paceOf = (documents: ReadonlyArray<Document>): number => {
   const headings = documents.reduce((sum, document) => sum + document.headings, 0)
@@ -35,7 +31,7 @@ const paceOf = (documents: ReadonlyArray<Document>): number => {
 const workerArgs =
   `--agent ${editorId} --agent ${outlinerId} --concurrency ${concurrency + 1} --lease ${leaseSeconds}s --module`
     .split(" ")
-    .concat(module)
+    .concat(AgentsModule.path)
 
 /** The runs that a worker holds, by the store. */
 const runsOf = (worker: Fleet.WorkerProcess) =>

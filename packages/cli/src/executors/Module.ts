@@ -17,6 +17,11 @@ export class Forms extends Context.Reference<Forms>()("@runlease/cli/Forms", {
   defaultValue: (): Readonly<Record<string, object>> => ({}),
 }) {}
 
+/** Modules that are a part of this program, by the paths of their files: nothing is compiled for them, and nothing is loaded twice. */
+export class OwnModules extends Context.Reference<OwnModules>()("@runlease/cli/OwnModules", {
+  defaultValue: (): ReadonlyMap<string, () => Promise<unknown>> => new Map(),
+}) {}
+
 /** The most places that are shown. */
 const maxPlaces = 5
 
@@ -89,8 +94,8 @@ const formsOf = (
       )
 }
 
-/** The layer of the executor that the module at `path` exports, with its forms. */
-const load = (path: string): Effect.Effect<Layer.Layer<Executor.Executor>, CommandFailure> =>
+/** The module of a file. */
+const read = (path: string): Effect.Effect<unknown, CommandFailure> =>
   Effect.gen(function* () {
     // Loaded for a module alone: it makes Node read the source maps of all that is loaded after it. It stays until the process ends, since
     // a run may import TypeScript, and its exceptions are read by the source maps.
@@ -103,10 +108,17 @@ const load = (path: string): Effect.Effect<Layer.Layer<Executor.Executor>, Comma
         `Check the path, which is relative to this folder, ${process.cwd()}.`,
       )
     }
-    const module: unknown = yield* Effect.tryPromise({
-      try: () => import(pathToFileURL(resolve(path)).href),
+    return yield* Effect.tryPromise({
+      try: () => import(pathToFileURL(resolve(path)).href) as Promise<unknown>,
       catch: (error) => usage(`The module ${path} cannot be loaded: ${toText(error)}`),
     })
+  })
+
+/** The layer of the executor that the module at `path` exports, with its forms. */
+const load = (path: string): Effect.Effect<Layer.Layer<Executor.Executor>, CommandFailure> =>
+  Effect.gen(function* () {
+    const own = (yield* OwnModules).get(path)
+    const module = yield* own === undefined ? read(path) : Effect.promise(own)
     const forms = Layer.succeed(Forms, yield* formsOf(path, module))
     const exported = Predicate.hasProperty(module, "default") ? module.default : undefined
     if (Layer.isLayer(exported)) return Layer.merge(forms, exported as Layer.Layer<Executor.Executor>)
