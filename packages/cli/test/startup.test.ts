@@ -1,13 +1,15 @@
+import { FileSystem } from "@effect/platform"
 import { effect, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { build } from "esbuild"
+import * as Module from "node:module"
 import { fileURLToPath } from "node:url"
 import { bundleInto } from "../checkout/bundle.mjs"
 import packageJson from "../package.json" with { type: "json" }
 import * as BuiltHelp from "../src/help/BuiltHelp.js"
 import * as HelpPages from "../src/commands/HelpPages.js"
 import * as Overview from "../src/help/Overview.js"
-import { folder, run } from "./Processes.js"
+import { folder, run, runProcess } from "./Processes.js"
 import { NodeContext } from "@effect/platform-node"
 
 /** The modules that a source of the command imports statically; packages by name. */
@@ -44,6 +46,19 @@ effect("prints its version without loading a package", () =>
       "src/help/Overview.ts",
     ])
   }),
+)
+
+// Node.js 20 has no such cache.
+it.scopedLive.runIf("enableCompileCache" in Module)("leaves what it compiled to the next process", () =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const cwd = yield* folder
+    const settings = { cwd, env: { TMPDIR: cwd } }
+    yield* runProcess(["--help"], settings)
+    expect(yield* fs.readDirectory(cwd)).toEqual([])
+    yield* runProcess(["runs", "list"], settings)
+    expect(yield* fs.readDirectory(cwd)).toEqual(["node-compile-cache"])
+  }).pipe(Effect.provide(NodeContext.layer)),
 )
 
 it.scopedLive("has the help of each command as the build writes it, in each form of the request", () =>
