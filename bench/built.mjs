@@ -29,7 +29,12 @@ const sharing = (specifier, { parentURL }) =>
 export const resolve = (specifier, context, next) => {
   const [, name, module] = /^@runlease\/(core|store|http|sql)(?:\/(.+))?$/.exec(specifier) ?? []
   if (name !== undefined) {
-    const path = publishedPaths(name)[module === undefined ? "." : `./${module}`].import
+    const wanted = module === undefined ? "." : `./${module}`
+    const paths = Object.entries(publishedPaths(name))
+    const exact = paths.find(([path]) => path === wanted)
+    const [folder, file] = paths.find(([path]) => path.endsWith("*") && wanted.startsWith(path.slice(0, -1))) ?? []
+    const path = exact?.[1].import ?? file?.import.replace("*", wanted.slice(folder.length - 1))
+    if (path === undefined) throw new Error(`${specifier} is not published`)
     return next(new URL(`packages/${name}/${path}`, checkout).href, context)
   }
   return sharing(specifier, context)
