@@ -32,7 +32,8 @@ export const resolve = (specifier, context, next) => {
     const wanted = module === undefined ? "." : `./${module}`
     const paths = Object.entries(publishedPaths(name))
     const exact = paths.find(([path]) => path === wanted)
-    const [folder, file] = paths.find(([path]) => path.endsWith("*") && wanted.startsWith(path.slice(0, -1))) ?? []
+    const [folder, file] =
+      paths.find(([path]) => path.endsWith("*") && wanted.startsWith(path.slice(0, -1))) ?? []
     const path = exact?.[1].import ?? file?.import.replace("*", wanted.slice(folder.length - 1))
     if (path === undefined) throw new Error(`${specifier} is not published`)
     return next(new URL(`packages/${name}/${path}`, checkout).href, context)

@@ -1,6 +1,6 @@
 /** The measured control planes: in this process, and behind HTTP in a separate one. */
 import { FileSystem } from "@effect/platform"
-import { NodeHttpClient } from "@effect/platform-node"
+import { NodeHttpClient, NodeSocket } from "@effect/platform-node"
 import type { Access, ControlPlane, ControlPlaneError } from "@runlease/core"
 // The packages of another commit may lack a module.
 import * as Http from "@runlease/http"
@@ -66,6 +66,8 @@ const layerOf = (module: { readonly layerWith: LayerOf; readonly layer?: LayerOf
 export const client = ({ key, url }: Served, onLoop = false): Effect.Effect<Ports, never, Scope.Scope> => {
   const layer = layerOf(onLoop || !("WorkerClient" in Http) ? Http.Client : Http.WorkerClient)
   return Layer.build(
-    layer({ baseUrl: url, token: Redacted.make(key) }).pipe(Layer.provide(NodeHttpClient.layerUndici)),
+    layer({ baseUrl: url, token: Redacted.make(key) }).pipe(
+      Layer.provide([NodeHttpClient.layerUndici, NodeSocket.layerWebSocketConstructor]),
+    ),
   )
 }

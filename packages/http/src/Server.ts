@@ -96,7 +96,7 @@ const before = <E, R>({ authentication, bodyTimeout, rateLimit }: ServerOptions<
   const identified: Layer.Layer<Callers.Authentication, E, Access.Access | R> =
     authentication ?? Callers.authenticationLayer
   return Layer.mergeAll(
-    Layer.provide(Callers.layer, [identified, Callers.rateLimitLayer(rateLimit ?? 5000)]),
+    Layer.provideMerge(Layer.provide(Callers.layer, identified), Callers.rateLimitLayer(rateLimit ?? 5000)),
     Layer.provide(LongRequests.revocationLayer, identified),
     Bodies.layer(bodyTimeout ?? "1 minute"),
     ProjectPorts.layer,

@@ -1,4 +1,5 @@
 import {
+  type Socket,
   FetchHttpClient,
   HttpLayerRouter,
   HttpServer,
@@ -10,7 +11,7 @@ import { Access, type ControlPlane } from "@runlease/core"
 import * as SharedPlane from "@runlease/testkit/SharedPlane"
 import { Context, Effect, Layer, Redacted } from "effect"
 import { createServer } from "node:http"
-import type { Socket } from "node:net"
+import type { Socket as Connection } from "node:net"
 import * as Client from "../src/Client.js"
 import * as Server from "../src/Server.js"
 import * as WorkerClient from "../src/WorkerClient.js"
@@ -53,7 +54,7 @@ const nodeServer = () =>
   Layer.suspend(() => {
     // A process that is busy for seconds must not meet the time limit of an idle connection.
     const server = createServer({ keepAliveTimeout: 65_000 })
-    const unused = new Set<Socket>()
+    const unused = new Set<Connection>()
     server.on("connection", (socket) => {
       unused.add(socket)
       socket.once("close", () => unused.delete(socket))
@@ -131,6 +132,11 @@ const clientOfNewProject = Layer.unwrapEffect(
   }),
 ).pipe(Layer.provide(FetchHttpClient.layer))
 
-/** One server for the file that calls this, with a project of its own for each test. */
-export const clients = <E>(server: Layer.Layer<Served | Access.Access, E>) =>
-  SharedPlane.layerWith(server, clientOfNewProject)
+/**
+ * One server for the file that calls this, with a project of its own for each test. `webSockets` constructs those of the clients; they have
+ * none when it is absent.
+ */
+export const clients = <E>(
+  server: Layer.Layer<Served | Access.Access, E>,
+  webSockets: Layer.Layer<Socket.WebSocketConstructor> | Layer.Layer<never> = Layer.empty,
+) => SharedPlane.layerWith(server, Layer.provide(clientOfNewProject, webSockets))

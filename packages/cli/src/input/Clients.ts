@@ -2,6 +2,7 @@
  * The ports of a project over HTTP, by undici.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import * as NodeSocket from "@effect/platform-node/NodeSocket"
 import type { BrowserTokens, BulkOperations, ControlPlane, Schedules } from "@runlease/core"
 import type { RunTokens } from "@runlease/core/executor"
 import type * as RenewalRounds from "@runlease/core/RenewalRounds"
@@ -27,12 +28,12 @@ interface Connection {
 export const client = ({ project, token, url }: Connection): Layer.Layer<Ports> =>
   Layer.provide(Client.layerWith({ baseUrl: url, token, project }), NodeHttpClient.layerUndici)
 
-/** As `client`, for a worker: its leases are renewed on a thread. */
+/** As `client`, for a worker: it has one connection, and its leases are renewed on a thread. */
 export const workerClient = (
   { project, token, url }: Connection,
   renewal: Renewal,
 ): Layer.Layer<Ports | RenewalRounds.RenewalRounds> =>
   Layer.provide(
     WorkerClient.layerWith({ ...renewal, baseUrl: url, token, project }),
-    NodeHttpClient.layerUndici,
+    Layer.merge(NodeHttpClient.layerUndici, NodeSocket.layerWebSocketConstructor),
   )

@@ -9,7 +9,9 @@ import * as BatchQueue from "@runlease/core/BatchQueue"
 import * as Detached from "@runlease/core/Detached"
 import { Cause, Clock, Context, Effect, Either, Exit, FiberSet, type Schema, Scope, Tracer } from "effect"
 import type * as Refusal from "../contract/Refusal.js"
-import * as Api from "../Api/Exchange.js"
+import { group } from "../Api/Exchange.js"
+import * as Api from "../Api/Operations.js"
+import { Connections } from "./Connections.js"
 import * as Endpoints from "./Endpoints.js"
 import { Credentials, failureOf, lacks, read, Transport } from "./Transport.js"
 
@@ -90,9 +92,11 @@ const fitting = (items: ReadonlyArray<Item>): number => {
   return over === -1 ? items.length : over
 }
 
+const operation = "Exchange.perform"
+
 const mismatched = () =>
   new ControlPlaneError.ControlPlaneUnsupported({
-    operation: "Exchange.perform",
+    operation,
     message: "The control plane's answers are not as many as its requests",
   })
 
@@ -126,9 +130,10 @@ const failed = ({ name }: Item, cause: Cause.Cause<Failure> | "closed"): Exit.Ex
 export const make: Effect.Effect<
   Context.Tag.Service<Exchange>,
   never,
-  Credentials | Scope.Scope | Transport
+  Connections | Credentials | Scope.Scope | Transport
 > = Effect.gen(function* () {
   const transport = yield* Transport
+  const connections = yield* Connections
   const credentials = yield* Credentials
   const scope = yield* Effect.scope
   let available = true
@@ -142,16 +147,28 @@ export const make: Effect.Effect<
     ),
   )
 
+  const byRequest = (workerId: Ids.WorkerId, operations: string) =>
+    Effect.zipLeft(
+      transport.request({
+        operation,
+        method: "POST",
+        path: Endpoints.address(group, "exchange", { worker_id: workerId }),
+        token: credentials.of(workerId).token,
+        text: `{${operations}}`,
+        success: Api.Answers,
+      }),
+      connections.answered,
+    )
+
   const send = Effect.fnUntraced(function* (workerId: Ids.WorkerId, items: ReadonlyArray<Item>) {
-    const { token } = credentials.of(workerId)
-    const { answers } = yield* transport.request({
-      operation: "Exchange.perform",
-      method: "POST",
-      path: Endpoints.address(Api.group, "exchange", { worker_id: workerId }),
-      token,
-      text: `{"operations":[${items.map(({ text }) => text).join(",")}]}`,
-      success: Api.Answers,
-    })
+    const text = `"operations":[${items.map(({ text }) => text).join(",")}]`
+    const connection = connections.of(workerId)
+    const { answers } = yield* connection === undefined
+      ? byRequest(workerId, text)
+      : // A worker repeats an operation whose answer was lost, so the server finds those that it has done.
+        Effect.catchTag(connection.request({ operation, text, success: Api.Answers }), "ConnectionLost", () =>
+          byRequest(workerId, text),
+        )
     if (answers.length !== items.length) return yield* mismatched()
     return { verdicts: answers.map((answer) => Exit.succeed(answer)), after: Effect.void }
   })

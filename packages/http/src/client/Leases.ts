@@ -11,7 +11,7 @@ import {
 } from "@runlease/core"
 import { type Context, Duration, Effect, Schema } from "effect"
 import * as ConversationsApi from "../Api/Conversations.js"
-import { Replies } from "../Api/Exchange.js"
+import { Replies } from "../Api/Operations.js"
 import * as RunsApi from "../Api/Runs.js"
 import { maxExpirySeconds } from "../Api/Suspension.js"
 import * as Workers from "../Api/Workers.js"
@@ -19,6 +19,7 @@ import * as WireInterrupt from "../Wire/Interrupt.js"
 import { fromOutcome } from "../Wire/Run.js"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
 import * as Verdicts from "../contract/Verdicts.js"
+import { Connections } from "./Connections.js"
 import { Exchange, kind } from "./Exchange.js"
 import * as Endpoints from "./Endpoints.js"
 import * as Renewals from "./Renewals.js"
@@ -38,9 +39,10 @@ const handBackKind = kind("Leases.release", Schema.Unknown)
 export const makeClaims: Effect.Effect<
   Context.Tag.Service<Port.Claims>,
   never,
-  Credentials | Exchange | Runs.RunLookup | Transport
+  Connections | Credentials | Exchange | Runs.RunLookup | Transport
 > = Effect.gen(function* () {
   const workers = yield* Endpoints.of("Claims", Workers.group)
+  const connections = yield* Connections
   const credentials = yield* Credentials
   const exchange = yield* Exchange
   const lookup = yield* Runs.RunLookup
@@ -75,7 +77,7 @@ export const makeClaims: Effect.Effect<
     ...(ahead === 0 ? {} : { ahead }),
   })
 
-  const byItself = Effect.fnUntraced(function* (request: Port.ClaimRequest, waitSeconds: number) {
+  const byRequest = Effect.fnUntraced(function* (request: Port.ClaimRequest, waitSeconds: number) {
     const { run, runs } = yield* workers.request("claim", {
       path: { worker_id: request.workerId },
       credential: credentials.of(request.workerId),
@@ -89,6 +91,24 @@ export const makeClaims: Effect.Effect<
     return runs ?? (run === null ? [] : [run])
   })
 
+  const waiting = Effect.fnUntraced(function* (request: Port.ClaimRequest, waitSeconds: number) {
+    const connection = yield* connections.settled(request.workerId)
+    if (connection === undefined) return yield* byRequest(request, waitSeconds)
+    const sent = { ...optionsOf(request), limit: request.limit, wait_seconds: waitSeconds }
+    return yield* connection
+      .request({
+        operation: claimOperation,
+        text: `"claim":${JSON.stringify(sent)}`,
+        success: Replies.claim,
+        wait: Duration.seconds(waitSeconds),
+      })
+      .pipe(
+        Effect.map(({ runs }) => runs),
+        // Sent again with its id, a claim has the runs that it had.
+        Effect.catchTag("ConnectionLost", () => byRequest(request, waitSeconds)),
+      )
+  })
+
   const withOthers = (request: Port.ClaimRequest) =>
     exchange.perform(
       {
@@ -97,18 +117,19 @@ export const makeClaims: Effect.Effect<
         sent: { operation: "claim", limit: request.limit, ...optionsOf(request) },
         onAbandoned: ({ runs }) => handBack(request.workerId, runs),
       },
-      Effect.map(byItself(request, 0), (runs) => ({ runs })),
+      Effect.map(byRequest(request, 0), (runs) => ({ runs })),
     )
 
   return {
     claim: Effect.fnUntraced(
       function* (request) {
-        const { limit, wait, workerId } = request
+        const { leaseDuration, limit, wait, workerId } = request
+        connections.leased(workerId, leaseDuration)
         if (limit === 0) return (yield* withOthers(request)).runs
         const waitSeconds = Math.min(Workers.maxWaitSeconds, Math.ceil(Duration.toSeconds(wait ?? 0)))
         let claimed: ReadonlyArray<Run.ClaimedRun> = []
         if (waitSeconds === 0 || sated.has(workerId)) claimed = (yield* withOthers(request)).runs
-        if (waitSeconds > 0 && claimed.length === 0) claimed = yield* byItself(request, waitSeconds)
+        if (waitSeconds > 0 && claimed.length === 0) claimed = yield* waiting(request, waitSeconds)
         if (claimed.length < limit) sated.delete(workerId)
         else sated.add(workerId)
         for (const { conversationId, runId } of claimed) lookup.learn(runId, conversationId)
@@ -189,7 +210,7 @@ const aboutLease = ({ runId, workerId }: Run.LeaseRef) => ({ runId, workerId })
 export const make: Effect.Effect<
   Context.Tag.Service<Leases.Leases>,
   never,
-  Credentials | Exchange | Runs.RunLookup | Transport
+  Connections | Credentials | Exchange | Runs.RunLookup | Transport
 > = Effect.gen(function* () {
   const inSteps = completeInSteps(yield* RunLog.make, yield* Runs.make)
   const workers = yield* Endpoints.of("Leases", Workers.group)

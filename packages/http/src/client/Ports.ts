@@ -18,6 +18,7 @@ import { Layer, type Redacted } from "effect"
 import * as BrowserTokens from "./BrowserTokens.js"
 import * as Bulk from "./Bulk.js"
 
+import * as Connections from "./Connections.js"
 import * as Conversations from "./Conversations.js"
 
 import * as Exchange from "./Exchange.js"
@@ -57,6 +58,7 @@ export const layerWith = <More>(
     Layer.effect(Runs.RunLookup, Runs.makeLookup),
     Layer.scoped(Exchange.Exchange, Exchange.make),
   ).pipe(
+    Layer.provideMerge(Layer.scoped(Connections.Connections, Connections.make(options))),
     Layer.provideMerge(Layer.effect(Transport.Credentials, Transport.makeCredentials)),
     Layer.provideMerge(Layer.effect(Transport.Transport, Transport.make(options))),
   )

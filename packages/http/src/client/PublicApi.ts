@@ -24,6 +24,7 @@ import * as SnakeCase from "@runlease/core/SnakeCase"
 import { DateTime, Effect, Layer, Stream } from "effect"
 import * as MetadataOutcome from "../Wire/MetadataOutcome.js"
 import * as ConversationRequest from "./ConversationRequest.js"
+import * as Connections from "./Connections.js"
 import * as Conversations from "./Conversations.js"
 import * as Exchange from "./Exchange.js"
 import * as Leases from "./Leases.js"
@@ -232,8 +233,9 @@ export const layer = (
   never,
   HttpClient.HttpClient
 > => {
-  const shared = Layer.merge(
+  const shared = Layer.mergeAll(
     Layer.effect(Runs.RunLookup, lookup),
+    Layer.succeed(Connections.Connections, Connections.none),
     Layer.succeed(Exchange.Exchange, Exchange.none),
   ).pipe(
     Layer.provideMerge(Layer.effect(Transport.Credentials, credentials)),

@@ -2,7 +2,7 @@ import { type AgentEvent, ControlEvents, type Ids, LogFilter, Run, RunLog, StepR
 import { type Context, Duration, Effect, Random } from "effect"
 import type * as Refusal from "../contract/Refusal.js"
 import * as Conversations from "../Api/Conversations.js"
-import { Replies } from "../Api/Exchange.js"
+import { Replies } from "../Api/Operations.js"
 import * as Runs from "../Api/Runs.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import * as Endpoints from "./Endpoints.js"

@@ -4,6 +4,7 @@ import { ControlPlaneUnavailable as Unavailable, type Ids, type Leases } from "@
 import { type Context, Effect, Option, Schema, Stream } from "effect"
 import * as Api from "../Api/Workers.js"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
+import { Connections } from "./Connections.js"
 import * as Endpoints from "./Endpoints.js"
 import { Credentials, lacks, Transport } from "./Transport.js"
 
@@ -13,6 +14,13 @@ const Signal = Schema.Union(
   Schema.Struct({ type: Schema.Literal("drain"), drain: Schema.Boolean }),
 )
 const isSignal = Schema.is(Signal)
+
+const operation = "Leases.signals"
+
+const ended = new Unavailable.ControlPlaneUnavailable({
+  operation,
+  message: "The control plane ended the stream of signals",
+})
 
 const parseJson = Schema.decodeOption(Schema.parseJson())
 
@@ -39,24 +47,32 @@ const jsonEvents = (
 export const make: Effect.Effect<
   Context.Tag.Service<Leases.Leases>["signals"],
   never,
-  Credentials | Transport
+  Connections | Credentials | Transport
 > = Effect.gen(function* () {
   const transport = yield* Transport
+  const connections = yield* Connections
   const credentials = yield* Credentials
 
-  return (workerId) =>
+  const byRequest = (workerId: Ids.WorkerId) =>
     Stream.unwrapScoped(
       Effect.gen(function* () {
         const { token } = credentials.of(workerId)
         const response = yield* transport.open({
-          operation: "Leases.signals",
+          operation,
           method: "GET",
           path: Endpoints.address(Api.group, "signals", { worker_id: workerId }),
           token,
           headers: { accept: "text/event-stream" },
         })
-        return jsonEvents("Leases.signals", response)
+        return jsonEvents(operation, response)
       }),
+    )
+
+  return (workerId) =>
+    Stream.unwrap(
+      Effect.map(connections.settled(workerId), (connection) =>
+        connection === undefined ? byRequest(workerId) : connection.signals,
+      ),
     ).pipe(
       Stream.filter(isSignal),
       Stream.map((signal): Leases.LeaseSignal => {
@@ -66,16 +82,10 @@ export const make: Effect.Effect<
           ? { _tag: "Cancelled", runId }
           : { _tag: "MessageSent", runId, inbox: signal.inbox }
       }),
-      Stream.concat(
-        Stream.fail(
-          new Unavailable.ControlPlaneUnavailable({
-            operation: "Leases.signals",
-            message: "The control plane ended the stream of signals",
-          }),
-        ),
-      ),
+      Stream.concat(Stream.fail(ended)),
+      Stream.catchTag("ConnectionLost", () => Stream.fail(ended)),
       Stream.catchTag("Refusal", (refusal) =>
-        lacks(refusal) ? Stream.never : Stream.fail(ControlPlaneErrors.decode("Leases.signals")(refusal)),
+        lacks(refusal) ? Stream.never : Stream.fail(ControlPlaneErrors.decode(operation)(refusal)),
       ),
     )
 })

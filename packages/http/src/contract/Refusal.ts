@@ -83,6 +83,10 @@ export const PreconditionFailed = documented(412, "There is a newer revision tha
 export const TooLarge = documented(413, "The body is too large")
 export const UnsupportedMediaType = documented(415, "The body is not JSON")
 export const Unprocessable = documented(422, "The request is well-formed, but not one that this server does")
+export const UpgradeRequired = documented(
+  426,
+  "The address is that of a WebSocket, or the server cannot open one",
+)
 export const TooMany = documented(
   429,
   "The caller sends too many requests, or a limit takes no further run; `Retry-After` says when to try again",

@@ -1,7 +1,9 @@
 /** Who sends a request, by its token or by the application that serves the contract, and how many requests a caller may send. */
+import * as Headers from "@effect/platform/Headers"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Access } from "@runlease/core"
 import { Clock, Context, Effect, Either, Layer, Option, Redacted } from "effect"
+import * as Connection from "../Api/Connection.js"
 import { Authorization, sessionCookie, callerOf, pagesOf } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
 import * as Verdicts from "../contract/Verdicts.js"
@@ -255,6 +257,18 @@ export const authenticationLayer: Layer.Layer<Authentication, never, Access.Acce
   authenticateByToken,
 )
 
+/** The request with the token in its header that a WebSocket offers as a subprotocol. */
+export const withOffered = (
+  request: HttpServerRequest.HttpServerRequest,
+): HttpServerRequest.HttpServerRequest => {
+  const { authorization, "sec-websocket-protocol": protocols, "x-api-key": apiKey } = request.headers
+  if (protocols === undefined || (authorization ?? apiKey) !== undefined) return request
+  const token = Connection.tokenIn(protocols)
+  return token === undefined
+    ? request
+    : request.modify({ headers: Headers.set(request.headers, "authorization", `Bearer ${token}`) })
+}
+
 // The caller of a request, found once.
 
 /** The refusal of a request that has no token, or one that is not valid. */
@@ -291,7 +305,8 @@ export const layer: Layer.Layer<Callers, never, Authentication | RateLimit> = La
     // Routing may replace a request, but not its source.
     const answers = new WeakMap<object, Either.Either<Access.Principal, Refusal.Refusal>>()
 
-    const identify = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+    const identify = Effect.fnUntraced(function* (sent: HttpServerRequest.HttpServerRequest) {
+      const request = withOffered(sent)
       const found = yield* authentication.identify(request)
       if (Option.isNone(found)) return yield* unauthorized(request)
       yield* rateLimit.take(found.value, request)

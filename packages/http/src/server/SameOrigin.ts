@@ -37,3 +37,17 @@ export const checkBrowser = (
   request.headers["origin"] === undefined && request.headers["sec-fetch-site"] === undefined
     ? Effect.void
     : check(request)
+
+/**
+ * As `check`, for the handshake of a WebSocket: a GET that a page of any site may begin, with the cookies of the browser. A request that has a
+ * token in a header needs no proof.
+ */
+export const checkHandshake = (
+  request: HttpServerRequest.HttpServerRequest,
+): Effect.Effect<void, Refusal.Refusal> => {
+  const { authorization, origin, "sec-fetch-site": site, "x-api-key": apiKey } = request.headers
+  const isBrowser = origin !== undefined || site !== undefined
+  return !isBrowser || (authorization ?? apiKey) !== undefined || isProven(request)
+    ? Effect.void
+    : Effect.fail(crossSite)
+}

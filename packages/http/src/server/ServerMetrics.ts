@@ -20,7 +20,7 @@ export const requestTime = Meter.histogram(
 export const streams = Meter.gauge({
   name: "runlease_server_streams",
   unit: "{stream}",
-  description: "Event streams that clients have open",
+  description: "Event streams and connections of workers that are open",
 })
 
 export const all: ReadonlyArray<Meter.Meter> = [requests, requestTime, streams]

@@ -30,7 +30,7 @@ import {
   Duration,
 } from "effect"
 import type { Append } from "../Api/Conversations.js"
-import { type Answer, Operation } from "../Api/Exchange.js"
+import { type Answer, Operation } from "../Api/Operations.js"
 import type { Suspension } from "../Api/Suspension.js"
 import {
   type RenewManyOptions,
@@ -51,6 +51,7 @@ import * as Verdicts from "../contract/Verdicts.js"
 import * as AgentForms from "./AgentForms.js"
 import * as Caller from "./Caller.js"
 import type { Program } from "./Caller.js"
+import * as Connection from "./Connection.js"
 import * as ErrorResponse from "./ErrorResponse.js"
 import * as EventStream from "./EventStream.js"
 import { group } from "./Group.js"
@@ -286,8 +287,29 @@ export const exchange = Effect.fnUntraced(function* (workerId: Ids.WorkerId, sen
   return { answers: yield* Effect.forEach(exits, answerOf) }
 })
 
+const signalsOf = (workerId: Ids.WorkerId) =>
+  Effect.map(Caller.worker(workerId), (ports) =>
+    Stream.map(Context.get(ports, Leases.Leases).signals(workerId), toWireSignal),
+  )
+
 export const exchangeLayer = group("exchange", (handlers) =>
-  handlers.handle("exchange", ({ path, payload }) => exchange(path.worker_id, payload.operations)),
+  Effect.map(
+    Connection.make({
+      exchange,
+      claim: (workerId, payload) =>
+        Effect.flatMap(Caller.worker(workerId), (ports) =>
+          Effect.map(claim(ports, workerId, payload), (runs) => ({ runs: runs.map(ClaimedRun.toJson) })),
+        ),
+      signals: signalsOf,
+      answerOf,
+    }),
+    (connect) =>
+      handlers
+        .handle("exchange", ({ path, payload }) => exchange(path.worker_id, payload.operations))
+        .handleRaw("connect", ({ path }) =>
+          Effect.zipRight(Caller.worker(path.worker_id), connect(path.worker_id)),
+        ),
+  ),
 )
 
 const statusOf = Schema.decodeUnknownOption(WorkerRegistry.WorkerStatus)
@@ -405,10 +427,9 @@ export const layer = group("workers", (handlers) =>
       )
       .handleRaw("signals", ({ path }) =>
         Effect.gen(function* () {
-          const ports = yield* Caller.worker(path.worker_id)
-          const signals = Context.get(ports, Leases.Leases).signals(path.worker_id)
+          const signals = yield* signalsOf(path.worker_id)
           return yield* EventStream.respond(
-            Stream.map(signals, (signal) => EventStream.frame(JSON.stringify(toWireSignal(signal)))),
+            Stream.map(signals, (signal) => EventStream.frame(JSON.stringify(signal))),
           )
         }),
       )
