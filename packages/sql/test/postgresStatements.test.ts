@@ -72,6 +72,22 @@ describe("statements on PostgreSQL", () => {
       }).pipe(Effect.provide(layer)),
   )
 
+  it.scopedLive("take rows of any text and number", () =>
+    Effect.gen(function* () {
+      const url = yield* PostgresDatabase.url
+      const context = yield* Layer.build(PostgresPool.layerWith({ url, maxConnections: 1 }))
+      const sql = Context.get(context, SqlClient.SqlClient)
+      const { rows } = yield* SqlDialect.dialectOf(sql)
+      const columns = { number: "integer", text: "text" } as const
+      const plain = ["", "NULL", "null", "{a,b}", '"', "\\", '\\"', " é😀 ", null]
+      const escaped = ["a\nb\t", "\\n", "\b\u0001", '"\r\\', "\\u0000"]
+      for (const texts of [plain, escaped, [...plain, ...escaped], []]) {
+        const values = texts.map((text, index) => ({ number: index === 1 ? null : index * 2 ** 40, text }))
+        deepStrictEqual(yield* sql`SELECT number, text FROM ${rows(columns, values)} v`, values)
+      }
+    }),
+  )
+
   it.scoped("never receive a cursor that no list returned", () =>
     Effect.gen(function* () {
       const runs = yield* Runs.Runs

@@ -14,7 +14,7 @@ import { execute, select } from "../dialect/ExecuteStatement.js"
 import { queuedRuns } from "../rows/RunRow.js"
 import { codeOf } from "../dialect/SqlFailure.js"
 import type { StoreTime } from "../dialect/StoreTime.js"
-import { storableJson } from "./PostgresText.js"
+import { arrayText } from "./PostgresText.js"
 import * as PostgresTransaction from "./PostgresTransaction.js"
 
 /** Failures of the statement itself: values that do not fit, constraints, limits. */
@@ -41,12 +41,14 @@ const selectsPerStatement = 100
 const types = { integer: "bigint", text: "text" } as const
 
 export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect => {
+  // One array for each column: the database and this process read the names of the columns once, and not in each row.
   const rows = <C extends Columns>(columns: C, values: ReadonlyArray<RowOf<C>>) => {
     const names = Object.keys(columns)
-    const json = storableJson(values.map((row) => Object.fromEntries(names.map((name) => [name, row[name]]))))
-    return sql`(SELECT * FROM json_to_recordset(${json}::json) AS t(${sql.literal(
-      names.map((name) => `${name} ${types[columns[name]!]}`).join(", "),
-    )}))`
+    const arrays = names.map(
+      (name) =>
+        sql`${arrayText(values.map((row) => row[name] ?? null))}::${sql.literal(types[columns[name]!])}[]`,
+    )
+    return sql`(SELECT * FROM unnest(${sql.csv(arrays)}) AS t(${sql.literal(names.join(", "))}))`
   }
 
   const columns = sql.literal(queuedRuns.columns)
@@ -80,7 +82,7 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
     gather: Effect.yieldNow(),
     rows,
     // With a table of values, PostgreSQL may join them with all rows of a table that was empty a minute ago.
-    isOneOf: (column, values) => sql`${sql.literal(column)} = ANY(${`{${[...values].join()}}`}::bigint[])`,
+    isOneOf: (column, values) => sql`${sql.literal(column)} = ANY(${arrayText([...values])}::bigint[])`,
     // A plan for any value takes each value for a frequent one, and would read all rows in the order of their keys until it has found
     // some. An order that begins with the column excludes it, and comparisons of both columns are where the scan begins and ends.
     keyRange: ({ before, column, direction, least, value }) => {
@@ -119,7 +121,7 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
       const all = exact.flatMap((write) => write.keys)
       const keys = all.every((key, index) => index === 0 || all[index - 1]! < key) ? [] : all
       const locked = sql`locked AS MATERIALIZED (SELECT run_pk FROM leases
-        WHERE run_pk = ANY(${`{${keys.join()}}`}::bigint[]) ORDER BY run_pk FOR NO KEY UPDATE)`
+        WHERE run_pk = ANY(${arrayText(keys)}::bigint[]) ORDER BY run_pk FOR NO KEY UPDATE)`
       const parts = [
         ...(keys.length === 0 ? [] : [locked]),
         ...statements.map((statement, index) => sql`${sql.literal(`w${index}`)} AS (${statement})`),

@@ -4,15 +4,16 @@
 export const storable = (text: string): string =>
   (text.includes("\u0000") ? text.replaceAll("\u0000", "\ufffd") : text).toWellFormed()
 
-/** What `JSON.stringify` writes for those, and for a backslash before such letters, which is none of them. */
-const suspect = /\\u(?:0000|d[89a-f])/
+/** What `JSON.stringify` writes for a character that it does not quote as an array does, and for a backslash before such a letter. */
+const escaped = /\\[bfnrtu]/
 
-/** JSON text whose strings are all storable. */
-export const storableJson = (value: unknown): string => {
-  const text = JSON.stringify(value)
-  return suspect.test(text)
-    ? JSON.stringify(value, (_, part: unknown) => (typeof part === "string" ? storable(part) : part))
-    : text
+const element = (value: string | number | null): string =>
+  typeof value === "string" ? `"${storable(value).replaceAll(/["\\]/g, "\\$&")}"` : String(value)
+
+/** The text of an array of these values. Most text has quotes and backslashes alone, which an array has as JSON does. */
+export const arrayText = (values: ReadonlyArray<string | number | null>): string => {
+  const json = JSON.stringify(values)
+  return `{${escaped.test(json) ? values.map(element).join() : json.slice(1, -1)}}`
 }
 
 /** PostgreSQL's own code of a transaction whose outcome is unknown. */
