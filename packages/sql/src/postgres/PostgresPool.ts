@@ -101,12 +101,14 @@ const acquire = (options: Options): Effect.Effect<Pg.Pool, SqlError> =>
     catch: () => new SqlError({ cause: new Error("The URL is not understood"), message: "PostgreSQL" }),
   }).pipe(
     Effect.map(() => {
+      const { query_timeout, ...config } = clientConfig(options)
+      const settings = { text: sessionSettings(options), query_timeout }
       const pool = new Pg.Pool({
-        ...clientConfig(options),
+        ...config,
         max: maxOf(options),
         onConnect: (client) => {
-          PreparedStatements.enable(client)
-          return client.query(sessionSettings(options))
+          PreparedStatements.enable(client, query_timeout)
+          return client.query(settings)
         },
       })
       // The pool replaces an idle connection that fails when one is needed.

@@ -1,5 +1,6 @@
 /** Statements that a PostgreSQL connection parses and plans once. */
 import { createHash } from "node:crypto"
+import { Socket } from "node:net"
 import * as Pg from "pg"
 import { outcomeUnknown, storable } from "./PostgresText.js"
 
@@ -74,6 +75,27 @@ const hasValues = (query: unknown): query is Query =>
   Array.isArray(query.values) &&
   query.values.length > 0
 
+const unwatched = (callback: Callback): Callback => callback
+
+/**
+ * Ends the connection of a client whose statements get no answer for `millis`, as a network that drops everything does not end it. A timer
+ * for each statement, as the driver has, would keep what was answered in memory until the next full collection.
+ */
+const watchSilence = ({ connection: { stream } }: Pg.Client, millis: number) => {
+  if (!(stream instanceof Socket)) return unwatched
+  let unanswered = 0
+  stream.setTimeout(millis, () => {
+    if (unanswered > 0) stream.destroy(new Error("Query read timeout"))
+  })
+  return (callback: Callback): Callback => {
+    unanswered += 1
+    return (error, result) => {
+      unanswered -= 1
+      return callback(error, result)
+    }
+  }
+}
+
 /** Makes the client send the statements that it gets in one turn of the event loop together: each write wakes the database. */
 const gather = ({ connection: { stream } }: Pg.Client): (() => void) => {
   let gathering = false
@@ -90,11 +112,13 @@ const gather = ({ connection: { stream } }: Pg.Client): (() => void) => {
 
 /**
  * Makes the client prepare statements that have parameters, send only text that PostgreSQL can store, and fail a statement whose commit no
- * standby confirms although it should.
+ * standby confirms although it should. It fails those that get no answer for `answerWithin`, in milliseconds.
  */
-export const enable = (client: Pg.ClientBase): void => {
+export const enable = (client: Pg.ClientBase, answerWithin?: number): void => {
   const query = client.query.bind(client) as (...args: ReadonlyArray<unknown>) => unknown
   const gathers = client instanceof Pg.Client ? gather(client) : () => {}
+  const watched =
+    client instanceof Pg.Client && answerWithin !== undefined ? watchSilence(client, answerWithin) : unwatched
   const names = makeNames()
   const confirmed = makeUnconfirmed(client)
   const prepared = (statement: Query, callback: Callback): unknown =>
@@ -104,14 +128,14 @@ export const enable = (client: Pg.ClientBase): void => {
         name: names.of(statement.text),
         values: statement.values.map((value) => (typeof value === "string" ? storable(value) : value)),
       },
-      (error: Parameters<Callback>[0], result: unknown) => {
+      watched((error, result) => {
         // One of its tables was altered since it was prepared, so it is prepared again; a transaction has to begin again too.
         if (error?.routine === "RevalidateCachedQuery") {
           names.forget(statement.text)
           if (client.getTransactionStatus() === "I") return void prepared(statement, callback)
         }
         return callback(error, result)
-      },
+      }),
     )
   Object.assign(client, {
     query: (...args: ReadonlyArray<unknown>): unknown => {
@@ -124,8 +148,8 @@ export const enable = (client: Pg.ClientBase): void => {
       return hasValues(statement)
         ? prepared(statement, then)
         : typeof first === "string"
-          ? query(first, second, then)
-          : query(first, then)
+          ? query(first, second, watched(then))
+          : query(first, watched(then))
     },
   })
 }
