@@ -4,7 +4,7 @@
  * Source: docs/decisions/0052-plain-rows-on-sqlite.md
  */
 import * as SqlClient from "@effect/sql/SqlClient"
-import { Array, Clock, Context, Effect, Layer, Option, Scope } from "effect"
+import { Array, Clock, Context, Effect, Exit, Layer, Option, Scope } from "effect"
 import * as Reactivity from "@effect/experimental/Reactivity"
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
@@ -74,28 +74,24 @@ export const dialect = (sql: SqlClient.SqlClient, clock: Effect.Effect<number>, 
     return Effect.catchAll(once, (error) => (isBusy(error) ? again : error))
   }
 
-  // A failed statement may have undone the transaction already; then the ROLLBACK fails.
-  const rollback = (connection: Connection) => Effect.ignore(run(connection, "ROLLBACK"))
-
   const own = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | SqlError, R> =>
     alone((connection) =>
-      Effect.uninterruptibleMask((restore) => {
-        const inTransaction = effect.pipe(
-          Effect.provideService(SqlClient.TransactionConnection, [connection, 0]),
-          Effect.provideServiceEffect(Instant, clock),
-        )
-        return Effect.zipRight(
-          begin(connection, restore(turn)),
-          Effect.matchCauseEffect(restore(inTransaction), {
-            onSuccess: (value) =>
-              Effect.as(
-                Effect.tapError(run(connection, "COMMIT"), () => rollback(connection)),
-                value,
-              ),
-            onFailure: (cause) => Effect.zipRight(rollback(connection), Effect.failCause(cause)),
-          }),
-        )
-      }),
+      Effect.uninterruptibleMask((restore) =>
+        Effect.gen(function* () {
+          yield* begin(connection, restore(turn))
+          const inTransaction = effect.pipe(
+            Effect.provideService(SqlClient.TransactionConnection, [connection, 0]),
+            Effect.provideService(Instant, yield* clock),
+          )
+          const exit = yield* Effect.exit(restore(inTransaction))
+          const committed = Exit.isSuccess(exit) ? yield* Effect.exit(run(connection, "COMMIT")) : Exit.void
+          const ended = Exit.zipLeft(exit, committed)
+          if (Exit.isSuccess(ended)) return ended.value
+          // A failed statement may have undone the transaction already; then the ROLLBACK fails.
+          yield* Effect.ignore(run(connection, "ROLLBACK"))
+          return yield* ended
+        }),
+      ),
     )
 
   // SQLite plans a statement again at each run when its LIMIT is a bare parameter, or when a partial index may depend on a

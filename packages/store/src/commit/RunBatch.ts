@@ -279,40 +279,40 @@ export const make = <X>(
   const isSettled = (): boolean =>
     ofTrees.endedChildren.length === 0 && ofTrees.endedParents.length === 0 && ofTrees.budgets.length === 0
 
-  const settle: Effect.Effect<void, X> = Effect.suspend(() =>
-    isSettled() ? Effect.void : Effect.zipRight(families().followUp, settle),
-  )
+  const settle: Effect.Effect<void, X> = Effect.gen(function* () {
+    while (!isSettled()) yield* families().followUp
+  })
 
   const inTurn = <Request, Verdict>(
     requests: ReadonlyArray<Request>,
     decide: (request: Request) => Verdict,
-  ): Effect.Effect<ReadonlyArray<Verdict>, X> => {
-    const verdicts: Array<Verdict> = []
-    const next: Effect.Effect<ReadonlyArray<Verdict>, X> = Effect.suspend(() => {
-      while (isSettled() && verdicts.length < requests.length) {
-        verdicts.push(decide(requests[verdicts.length]!))
+  ) =>
+    Effect.gen(function* () {
+      const verdicts: Array<Verdict> = []
+      for (const request of requests) {
+        if (!isSettled()) yield* settle
+        verdicts.push(decide(request))
       }
-      return isSettled() ? Effect.succeed(verdicts) : Effect.zipRight(settle, next)
+      if (!isSettled()) yield* settle
+      return verdicts
     })
-    return next
-  }
 
   // Runs that go to claims which wait
 
   const mayBeLimited = ({ state }: StoredRun): boolean =>
     state.limits !== null || limitsSeen.agents || limitsSeen.projects
 
-  /** Hands runs that became runnable to claims that wait, the best runs first. */
-  const handAll = (): void => {
-    for (const run of stillRunnable().sort(byPreference)) {
-      const limited = mayBeLimited(run)
-      const claimed =
-        !limited || limits().mayStart(run)
-          ? handOver.offer(run, limited ? limits().project(run)?.limit : undefined)
-          : undefined
-      if (claimed !== undefined) apply(run, claimed)
-    }
-  }
+  /** Hands runs that became runnable to claims that wait, the best first. The limits of their projects, and of these others, are locked. */
+  const handRunnable = (others: ReadonlyArray<StoredRun> = []): Effect.Effect<void, X> =>
+    Effect.gen(function* () {
+      if (limitsSeen.projects) yield* limits().lockProjects([...stillRunnable(), ...others])
+      for (const run of stillRunnable().sort(byPreference)) {
+        const limited = mayBeLimited(run)
+        if (limited && !limits().mayStart(run)) continue
+        const claimed = handOver.offer(run, limited ? limits().project(run)?.limit : undefined)
+        if (claimed !== undefined) apply(run, claimed)
+      }
+    })
 
   /** The limit of the project of a new run, where it has room for one more next to `others`. */
   const placeOf = (state: RunState, others: number): string | null | undefined => {
@@ -322,39 +322,25 @@ export const make = <X>(
     return limits().hasRoom(limit, others) ? limit.limit : undefined
   }
 
-  /** Hands over what became runnable, after the limits of the projects of these runs are read and locked, and continues. */
-  const handRunnable = (
-    then: () => Effect.Effect<void, X>,
-    lockFor: () => ReadonlyArray<StoredRun> = stillRunnable,
-  ): Effect.Effect<void, X> => {
-    const hand = () => {
-      if (handOver.hands) handAll()
-      return then()
-    }
-    return limitsSeen.projects && handOver.hands
-      ? Effect.flatMap(limits().lockProjects(lockFor()), hand)
-      : hand()
-  }
-
-  const insertRuns = (added: ReadonlyArray<AddedRun>, to: WaitingClaims.HandOver<X>) => {
-    const { runs: inserted, stored } = to.offerNew(added, placeOf)
-    const insertAll = (all: ReadonlyArray<AddedRun>) =>
-      Effect.map(rows.insert(all.map(({ run }) => run)), (keys) => {
-        stored(keys)
-        for (const [index, { has, made, run }] of all.entries()) {
-          const { state } = run
-          counters.inserted(state)
-          if (state.limits !== null) limits().changed(undefined, state)
-          const entry = enter({ key: keys[index]!, state })
-          change(entry, made)
-          if (has !== undefined) describeEntry(entry, has)
-        }
-      })
-    const ranking = inserted.some(({ run }) => mayBeRanked(run.state))
-      ? fairness().rankNew(inserted)
-      : undefined
-    return ranking === undefined ? insertAll(inserted) : Effect.flatMap(ranking, insertAll)
-  }
+  const insert = (added: ReadonlyArray<AddedRun>, offer: "now" | "later"): Effect.Effect<void, X> =>
+    Effect.gen(function* () {
+      const to = offer === "now" ? handOver : WaitingClaims.noHandOver
+      if (to.hands) yield* handRunnable(added.map(({ run: { state } }) => ({ key: 0, state })))
+      const offered = to.offerNew(added, placeOf)
+      const inserted = offered.runs.some(({ run }) => mayBeRanked(run.state))
+        ? yield* fairness().rankNew(offered.runs)
+        : offered.runs
+      const keys = yield* rows.insert(inserted.map(({ run }) => run))
+      offered.stored(keys)
+      for (const [index, { has, made, run }] of inserted.entries()) {
+        const { state } = run
+        counters.inserted(state)
+        if (state.limits !== null) limits().changed(undefined, state)
+        const entry = enter({ key: keys[index]!, state })
+        change(entry, made)
+        if (has !== undefined) describeEntry(entry, has)
+      }
+    })
 
   // Writes
 
@@ -374,18 +360,17 @@ export const make = <X>(
   }
 
   /** Writes what has changed since the last write. */
-  const write: Effect.Effect<void, X> = Effect.suspend(() => {
+  const write = (): Effect.Effect<void, X> => {
     if (changed.size === 0) return Effect.void
     const changes = Array.from(changed, take)
     changed.clear()
     return rows.write(changes, measured.counted(counters.take()))
+  }
+
+  const writeRanked: Effect.Effect<void, X> = Effect.gen(function* () {
+    if (entering.size > 0) yield* fairness().rank
+    yield* write()
   })
-
-  /** Ranks the runs that have entered a set, and continues. */
-  const ranked = (then: () => Effect.Effect<void, X>): Effect.Effect<void, X> =>
-    entering.size > 0 ? Effect.flatMap(fairness().rank, then) : then()
-
-  const writeRanked = Effect.suspend(() => ranked(() => write))
 
   const storeRanks = (): ReadonlyArray<Effect.Effect<void, X>> => fairnessEntered?.store() ?? []
 
@@ -393,61 +378,72 @@ export const make = <X>(
   const admit = Effect.suspend(() => limitsEntered?.admit ?? Effect.void)
 
   /**
-   * Lets the first run of each freed lane go, after all changes are written, and then writes. A run that continues frees no lane. `admits`: the
-   * commit lets runs in at their limits after it.
+   * Lets the first run of each freed lane go, after all changes are written. A run that continues frees no lane. `admits`: the commit lets
+   * runs in at their limits after it.
    */
-  const advance = (thenWrite: Effect.Effect<void, X>, admits: boolean) =>
-    Effect.suspend(() =>
-      lanes.length === 0
-        ? Effect.void
-        : Effect.flatMap(rows.advanceLanes(lanes.splice(0), admits), (gone) => {
-            for (const run of gone) {
-              const { state } = run
-              const entry = entryOf(add(run))
-              if (state.limits !== null) limits().changed({ ...state, gate: "behind" }, state)
-              entry.stored = state
-              entry.run = run
-              if (isRunnable(state)) runnable.add(entry)
-              if (mayBeRanked(state)) entering.add(entry)
-            }
-            return thenWrite
-          }),
-    )
+  const advance = (admits: boolean): Effect.Effect<void, X> =>
+    lanes.length === 0
+      ? Effect.void
+      : Effect.map(rows.advanceLanes(lanes.splice(0), admits), (gone) => {
+          for (const run of gone) {
+            const { state } = run
+            const entry = entryOf(add(run))
+            if (state.limits !== null) limits().changed({ ...state, gate: "behind" }, state)
+            entry.stored = state
+            entry.run = run
+            if (isRunnable(state)) runnable.add(entry)
+            if (mayBeRanked(state)) entering.add(entry)
+          }
+        })
 
-  const finishPlain = (last: boolean): Effect.Effect<void, X> => {
-    const handAdvanced = Effect.suspend(() => {
-      if (last) return Effect.void
-      const storeAll = Effect.suspend(() => rows.together([...storeRanks(), handOver.read]))
-      return handRunnable(() => Effect.zipRight(writeRanked, storeAll))
+  const flush = (...names: ReadonlyArray<keyof DetailChanges>): Effect.Effect<void, X> =>
+    Effect.gen(function* () {
+      yield* settle
+      const isChanged =
+        changed.size > 0 &&
+        (names.length === 0 || Iterable.some(changed, ({ details }) => changesSome(details, names)))
+      if (isChanged) {
+        if (entering.size > 0) yield* fairness().rank
+        yield* rows.together([write(), advance(true)])
+        yield* writeRanked
+      }
+      if (isChanged || names.length === 0) yield* admit
     })
-    return rows.together([
-      write,
-      advance(handAdvanced, false),
-      ...lateReads,
-      handOver.read,
-      ...(last ? [...storeRanks(), rows.commit] : []),
-    ])
-  }
 
-  /** The same where a limit has changed: a run that it lets in may go to a claim that waits. */
-  const finishLimited = Effect.suspend(() => rows.together([write, advance(writeRanked, true)])).pipe(
-    Effect.zipRight(admit),
-    Effect.zipRight(Effect.suspend(() => handRunnable(() => writeRanked))),
-    Effect.zipRight(admit),
-    Effect.zipRight(
-      Effect.suspend(() => rows.together([...storeRanks(), ...lateReads, handOver.read, rows.commit])),
-    ),
-  )
-
-  const finish = (): Effect.Effect<void, X> => {
-    // The next write compares the runs that were remembered, also where they have not changed.
+  const finish: Effect.Effect<void, X> = Effect.gen(function* () {
+    if (!isSettled()) yield* settle
+    if (handOver.hands) yield* handRunnable()
+    if (entering.size > 0) yield* fairness().rank
+    // The store compares the runs that were remembered, also where they have not changed.
     for (const entry of entries.values()) if (entry.unchecked) changed.add(entry)
-    // The next run of a lane may get the limit of its project.
+
+    // The next run of a lane may get the limit of its project, and a run that a changed limit lets in may go to a claim that waits.
     const mayGetLimit = limitsSeen.projects && lanes.length > 0 && handOver.hands
-    if (limitsEntered?.someChanged() === true || mayGetLimit) return finishLimited
+    const limited = limitsEntered?.someChanged() === true || mayGetLimit
     // The next run of a lane may go to a claim that waits, or get a rank, which is a further write: the transaction ends only after that.
-    return finishPlain(lanes.length === 0 || !(wakeups.claims.someWait() || memory.routes?.some() === true))
-  }
+    const advances = lanes.length > 0 && (wakeups.claims.someWait() || memory.routes?.some() === true)
+    if (limited || advances) {
+      yield* rows.together([write(), advance(limited)])
+      if (limited) {
+        yield* writeRanked
+        yield* admit
+      }
+      if (handOver.hands) yield* handRunnable()
+      if (limited) {
+        yield* writeRanked
+        yield* admit
+      }
+      if (entering.size > 0) yield* fairness().rank
+    }
+    yield* rows.together([
+      write(),
+      advance(false),
+      ...lateReads,
+      handOver.read(),
+      ...storeRanks(),
+      rows.commit,
+    ])
+  })
 
   const late = <A>(
     of: ReadonlyArray<StoredRun>,
@@ -474,43 +470,20 @@ export const make = <X>(
     mayBeLimited,
     settle,
     inTurn,
-    insert: (added, offer) =>
-      Effect.suspend(() =>
-        offer === "later"
-          ? insertRuns(added, WaitingClaims.noHandOver)
-          : handRunnable(
-              () => insertRuns(added, handOver),
-              () => [...stillRunnable(), ...added.map(({ run: { state } }) => ({ key: 0, state }))],
-            ),
-      ),
-    flush: (...names) =>
-      Effect.flatMap(settle, () => {
-        const isChanged =
-          changed.size > 0 &&
-          (names.length === 0 || Iterable.some(changed, ({ details }) => changesSome(details, names)))
-        if (!isChanged) return names.length === 0 ? admit : Effect.void
-        return Effect.zipRight(
-          ranked(() => rows.together([write, advance(writeRanked, true)])),
-          admit,
-        )
-      }),
+    insert,
+    flush,
     late,
-    finish: Effect.flatMap(settle, () => handRunnable(() => ranked(finish))),
-    after: Effect.suspend(() => {
-      const left = stillRunnable().map(({ state }) => state.spec)
-      const freed = limitsEntered?.freed
-      return Effect.all(
-        [
-          handOver.deliver,
-          ...(left.length === 0 ? [] : [wakeups.runnable(left)]),
-          ...(limitsEntered?.checksSoon() === true ? [wakeups.dueSooner] : []),
-          ...(freed === undefined || freed.size === 0 ? [] : [wakeups.freed(freed)]),
-          measured.publish,
-          ...(grown.length === 0 ? [] : [wakeups.logsGrew(grown)]),
-          ...signals.map(({ signal, workerId }) => wakeups.signal(workerId, signal)),
-        ],
-        { discard: true },
-      )
+    finish,
+    after: Effect.gen(function* () {
+      yield* handOver.deliver
+      const left = stillRunnable()
+      if (left.length > 0) yield* wakeups.runnable(left.map(({ state }) => state.spec))
+      if (limitsEntered?.checksSoon() === true) yield* wakeups.dueSooner
+      if (limitsEntered !== undefined && limitsEntered.freed.size > 0)
+        yield* wakeups.freed(limitsEntered.freed)
+      yield* measured.publish
+      if (grown.length > 0) yield* wakeups.logsGrew(grown)
+      for (const { signal, workerId } of signals) yield* wakeups.signal(workerId, signal)
     }),
     remember: () => {
       for (const entry of entries.values()) leases.remember(entry.run)

@@ -10,8 +10,7 @@ import { closed, type ControlPlaneUnavailable } from "@runlease/core/ControlPlan
 import * as Meter from "@runlease/core/Meter"
 import { Array, Cause, Data, Effect, Either, Exit, Option, type Scope } from "effect"
 import * as LimitRules from "../rules/LimitRules.js"
-import { inOrder } from "../rows/InOrder.js"
-import type { Found, RunKey, RunRef, RunRows, StoredRun } from "../rows/RunRows.js"
+import type { Found, RunRef, RunRows, StoredRun } from "../rows/RunRows.js"
 import type { RunStore } from "../rows/RunStore.js"
 import * as ClaimSearch from "./ClaimSearch.js"
 import * as WaitingClaims from "./WaitingClaims.js"
@@ -136,45 +135,56 @@ export const makeQueue = <Probe, Batch, X>(
   Effect.gen(function* () {
     type Request = AnyRequest<Probe, Batch, X>
     type AnyVerdict = Verdict<unknown, unknown>
-    type Decisions = ReadonlyArray<ReadonlyArray<Either.Either<unknown, unknown>>>
     const { gather = Effect.yieldNow(), isolates = () => true, maxBatch = 256 } = options
     let requestCount = 0
     const scope = yield* Effect.scope
     yield* Meter.register(StoreMetrics.all)
 
-    const commit = (
-      requests: ReadonlyArray<Request>,
-    ): Effect.Effect<BatchQueue.Sent<AnyVerdict>, Undone<X>> => {
-      const parts = partsOf(requests)
-      requestCount += requests.length
-      let begun = false
-      let begunAt = 0n
-      let current: Batch | undefined
-      const undo = () => {
-        if (current !== undefined) options.undone?.(current)
-        current = undefined
-      }
-
-      /** A transaction: it reads, decides and writes. It may be repeated, and then it begins anew. */
-      const transaction = Effect.suspend(() => {
-        begun = true
-        undo()
-        const refs: Array<RunRef> = []
-        const probes: Array<Probe> = []
-        for (const { operation, requests: own } of parts) {
-          if (operation.refs !== undefined) refs.push(...own.flatMap(operation.refs))
-          if (operation.probes !== undefined) probes.push(...own.flatMap(operation.probes))
+    /** Reads, decides, writes and answers. The transaction may be repeated, and then it begins anew. */
+    const commit = (requests: ReadonlyArray<Request>) =>
+      Effect.gen(function* () {
+        const parts = partsOf(requests)
+        requestCount += requests.length
+        const clock = yield* Effect.clock
+        const begunAt = clock.unsafeCurrentTimeNanos()
+        let begun = false
+        let current: Batch | undefined
+        const undo = () => {
+          if (current !== undefined) options.undone?.(current)
+          current = undefined
         }
-        return Effect.flatMap(options.begin(refs, probes, begunAt), (batch) => {
-          current = batch
-          const decided = inOrder(parts, ({ operation, requests: own }) => operation.decide(own, batch))
-          return Effect.flatMap(decided, (decisions) =>
-            Effect.as(options.finish(batch), { batch, decisions }),
-          )
-        })
-      })
 
-      const answerAll = (batch: Batch, decisions: Decisions): ReadonlyArray<AnyVerdict> => {
+        const transaction = Effect.gen(function* () {
+          begun = true
+          undo()
+          const refs: Array<RunRef> = []
+          const probes: Array<Probe> = []
+          for (const { operation, requests: own } of parts) {
+            if (operation.refs !== undefined) refs.push(...own.flatMap(operation.refs))
+            if (operation.probes !== undefined) probes.push(...own.flatMap(operation.probes))
+          }
+          const batch = yield* options.begin(refs, probes, begunAt)
+          current = batch
+          const decisions: Array<ReadonlyArray<Either.Either<unknown, unknown>>> = []
+          for (const { operation, requests: own } of parts)
+            decisions.push(yield* operation.decide(own, batch))
+          yield* options.finish(batch)
+          return { batch, decisions }
+        })
+
+        const exit = yield* Effect.exit(options.transact(transaction))
+        if (Exit.isFailure(exit)) {
+          StoreMetrics.commitFailures.add(1)
+          undo()
+          const spared = Option.exists(Cause.failureOption(exit.cause), (error) => !isolates(error))
+          // A transaction that did not begin was not failed by a request.
+          return yield* new Undone<X>({ failure: exit.cause, isolates: begun && !spared })
+        }
+        StoreMetrics.commits.add(1)
+        StoreMetrics.commitRequests.add(requests.length)
+        StoreMetrics.commitTime.add(Number(clock.unsafeCurrentTimeNanos() - begunAt) / 1e9)
+
+        const { batch, decisions } = exit.value
         const verdicts: Array<AnyVerdict> = []
         for (const [of, { operation, places }] of parts.entries()) {
           for (const [index, place] of places.entries()) {
@@ -184,30 +194,8 @@ export const makeQueue = <Probe, Batch, X>(
               : decision
           }
         }
-        return verdicts
-      }
-
-      return Effect.clockWith((clock) => {
-        begunAt = clock.unsafeCurrentTimeNanos()
-        return Effect.matchCauseEffect(options.transact(transaction), {
-          onSuccess: ({ batch, decisions }) => {
-            StoreMetrics.commits.add(1)
-            StoreMetrics.commitRequests.add(requests.length)
-            StoreMetrics.commitTime.add(Number(clock.unsafeCurrentTimeNanos() - begunAt) / 1e9)
-            return Effect.succeed({ verdicts: answerAll(batch, decisions), after: options.after(batch) })
-          },
-          // A transaction that did not begin was not failed by a request.
-          onFailure: (failure) => {
-            StoreMetrics.commitFailures.add(1)
-            undo()
-            return new Undone({
-              failure,
-              isolates: begun && !Option.exists(Cause.failureOption(failure), (error) => !isolates(error)),
-            })
-          },
-        })
+        return { verdicts, after: options.after(batch) }
       })
-    }
 
     const queue = yield* BatchQueue.make<Request, AnyVerdict, Undone<X>>({
       send: commit,
@@ -274,54 +262,44 @@ const beginning =
     wakeups: Wakeups,
     memory: RunBatch.Memory,
   ): Options<ClaimSearch.Request, RunBatch.RunBatch<X>, X>["begin"] =>
-  (refs, claims, since) => {
-    const remembered = new Map<string, StoredRun>()
-    const unknown = refs.filter((ref) => {
-      const run = memory.leases.find(ref)
-      if (run !== undefined) remembered.set(logKey(ref), run)
-      return run === undefined
-    })
-    let runs: ReadonlyArray<StoredRun> = []
-    let search: RunBatch.RunBatch<X>["search"]
-    let due: ReadonlyArray<RunKey> | undefined
-    const sees = (read: Pick<Found, "due" | "scopedLimits">): void => {
-      due = read.due
-      Object.assign(memory.limitsSeen, read.scopedLimits, { read: true })
-    }
-    const reads: Array<Effect.Effect<void, X>> = []
-    if (unknown.length > 0) {
-      reads.push(
-        Effect.map(rows.find(unknown), (read) => {
-          runs = read
-        }),
-      )
-    }
-    if (claims.length > 0) {
-      const plan = ClaimSearch.plan(claims)
-      reads.push(
-        Effect.map(rows.search(plan.search), (found) => {
-          search = { plan, found }
-          sees(found)
-        }),
-      )
-    } else if (wakeups.claims.someWait()) {
-      reads.push(Effect.map(rows.search(ClaimSearch.nothing), sees))
-    }
-    // The first statements do not wait for the instant, which the beginning of the transaction returns.
-    const now = reads.length === 0 ? rows.now : Effect.zipRight(rows.together(reads), rows.now)
-    return Effect.map(now, (now) =>
-      RunBatch.make(rows, wakeups, memory, {
+  (refs, claims, since) =>
+    Effect.gen(function* () {
+      const remembered = new Map<string, StoredRun>()
+      const unknown: Array<RunRef> = []
+      for (const ref of refs) {
+        const run = memory.leases.find(ref)
+        if (run === undefined) unknown.push(ref)
+        else remembered.set(logKey(ref), run)
+      }
+      const plan = claims.length === 0 ? undefined : ClaimSearch.plan(claims)
+      const wanted = plan?.search ?? (wakeups.claims.someWait() ? ClaimSearch.nothing : undefined)
+
+      const read: { runs: ReadonlyArray<StoredRun>; found: Found | undefined } = {
+        runs: [],
+        found: undefined,
+      }
+      const reads: Array<Effect.Effect<void, X>> = []
+      if (unknown.length > 0) reads.push(Effect.map(rows.find(unknown), (runs) => void (read.runs = runs)))
+      if (wanted !== undefined) {
+        reads.push(Effect.map(rows.search(wanted), (found) => void (read.found = found)))
+      }
+      if (reads.length > 0) yield* rows.together(reads)
+      // The first statements do not wait for the instant, which the beginning of the transaction returns.
+      const now = yield* rows.now
+
+      const { found, runs } = read
+      if (found !== undefined) Object.assign(memory.limitsSeen, found.scopedLimits, { read: true })
+      return RunBatch.make(rows, wakeups, memory, {
         now,
         runs,
         remembered: [...remembered.values()],
-        search,
+        search: plan === undefined || found === undefined ? undefined : { plan, found },
         handOver:
-          due?.length === 0
+          found?.due.length === 0
             ? WaitingClaims.handOver(wakeups.claims, rows, { now, since })
             : WaitingClaims.noHandOver,
-      }),
-    )
-  }
+      })
+    })
 
 export const make = <X>(
   { gather, isolates, rows, transact, unavailable }: RunStore<X>,

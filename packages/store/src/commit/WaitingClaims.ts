@@ -133,26 +133,16 @@ export const make = (): WaitingClaims => {
       return waiter.handed === undefined ? Effect.void : waiter.handBack(waiter.handed.runs)
     })
 
-  const next = (
-    waiter: Waiter,
-    time: Duration.DurationInput,
-    blocked: boolean,
-  ): Effect.Effect<HandedRuns | undefined> =>
-    Effect.suspend(() => {
+  const next = (waiter: Waiter, time: Duration.DurationInput, blocked: boolean) =>
+    Effect.gen(function* () {
       waiter.armed = true
       waiter.blocked = blocked
-      return Deferred.await(waiter.ended).pipe(
-        Effect.timeoutOption(time),
-        // A claim that no commit has reserved leaves; a reserved one waits for the end of the commit.
-        Effect.flatMap((ended) => {
-          if (Option.isSome(ended)) return Effect.succeed(ended.value)
-          return waiting.delete(waiter) ? Effect.succeed(undefined) : Deferred.await(waiter.ended)
-        }),
-        Effect.map((handed) => {
-          waiter.received = true
-          return handed
-        }),
-      )
+      const ended = yield* Effect.timeoutOption(Deferred.await(waiter.ended), time)
+      // A claim that no commit has reserved leaves; a reserved one waits for the end of the commit.
+      const isReserved = Option.isNone(ended) && !waiting.delete(waiter)
+      const handed = isReserved ? yield* Deferred.await(waiter.ended) : Option.getOrUndefined(ended)
+      waiter.received = true
+      return handed
     })
 
   /**
@@ -281,7 +271,7 @@ export interface HandOver<X> {
     readonly stored: (keys: ReadonlyArray<RunKey>) => void
   }
   /** Reads what the claims get besides the states of their runs. */
-  readonly read: Effect.Effect<void, X>
+  readonly read: () => Effect.Effect<void, X>
   /** Passes the runs to their claims, once the commit has succeeded. */
   readonly deliver: Effect.Effect<void>
   /** Lets the claims look again, when the commit has failed. */
@@ -293,7 +283,7 @@ export const noHandOver: HandOver<never> = {
   hands: false,
   offer: () => undefined,
   offerNew: (runs) => ({ runs, stored: () => {} }),
-  read: Effect.void,
+  read: () => Effect.void,
   deliver: Effect.void,
   undo: () => {},
 }
@@ -397,7 +387,7 @@ export const handOver = <X>(
         },
       }
     },
-    read: Effect.suspend(() => {
+    read: () => {
       const reading = unread
       unread = []
       if (reading.length === 0) return Effect.void
@@ -406,10 +396,10 @@ export const handOver = <X>(
       return Effect.map(rows.claimDetails(runs, sessions), (details) => {
         for (const handed of reading) handed.details = details.get(handed.key)
       })
+    },
+    deliver: Effect.gen(function* () {
+      for (const [claim, handed] of byClaim) yield* claim.give(handedRuns(handed, since))
     }),
-    deliver: Effect.suspend(() =>
-      Effect.forEach(byClaim, ([claim, handed]) => claim.give(handedRuns(handed, since)), { discard: true }),
-    ),
     undo: reservation.undo,
   }
 }

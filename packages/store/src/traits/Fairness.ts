@@ -49,8 +49,8 @@ export const makeRoutes = (most = 10_000): Routes => {
 }
 
 export interface Fairness<X> {
-  /** Ranks new runs, in their order; undefined where none gets one. */
-  readonly rankNew: (added: ReadonlyArray<AddedRun>) => Effect.Effect<ReadonlyArray<AddedRun>, X> | undefined
+  /** Ranks new runs, and returns them in their order. */
+  readonly rankNew: (added: ReadonlyArray<AddedRun>) => Effect.Effect<ReadonlyArray<AddedRun>, X>
   /** Ranks the runs of the batch that have entered a set, from the oldest on. It comes before each write of states. */
   readonly rank: Effect.Effect<void, X>
   /** Writes how far the keys have moved on: one effect for each statement, none where none has. Comes last. */
@@ -160,7 +160,7 @@ export const enter = <X>(runs: Commit, rows: RunRows<X>, routes: Routes): Fairne
     rankNew: (added) => {
       for (const { run } of added) if (run.state.spec.fairness !== null) routes.add(run.state.spec)
       const isEntering = ({ run: { state } }: AddedRun): boolean => mayBeRanked(state)
-      if (!routes.some() || !added.some(isEntering)) return undefined
+      if (!routes.some() || !added.some(isEntering)) return Effect.succeed(added)
       return Effect.map(read(added.filter(isEntering).map(({ run }) => run.state)), () =>
         added.map((each) => {
           if (!isEntering(each)) return each
