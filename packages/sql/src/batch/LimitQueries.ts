@@ -174,12 +174,11 @@ const next = (
 const placed = (
   database: Database,
   limit: Limit,
-  orderOf: (at: string) => string,
-  { fresh, most }: LimitRows.MostOpen,
+  { first, fresh, most }: LimitRows.MostPlaced,
 ): Effect.Effect<ReadonlyArray<RunRows.StoredRun>, SqlError> => {
   const { dialect, sql } = database
   const keys = Effect.forEach(placeColumns, (column) => {
-    const order = sql.literal(orderOf(column.at))
+    const order = sql.literal(first === "last" ? "q.priority, q.rank DESC, q.run_pk DESC" : `q.${column.at}`)
     return execute(sql<KeyRow>`SELECT q.run_pk FROM queue q WHERE ${isPlaced(database, column, limit)} ${sql.literal(fresh ? isFresh : "")}
       ORDER BY ${order} LIMIT ${most} ${dialect.lockFree("q")}`)
   })
@@ -187,7 +186,12 @@ const placed = (
     rows.every((some) => some.length === 0)
       ? Effect.succeed([])
       : Effect.map(RunQueries.findFree(database, keysOf(rows.flat())), (runs) =>
-          runs.filter(({ state }) => LimitRules.countOf(state, limit.limit) === "open"),
+          runs
+            .filter(({ state }) => LimitRules.countOf(state, limit.limit) === "open")
+            .sort((a, b) =>
+              first === "last" ? RunRows.byPreference(b, a) : sinceAt(a, limit) - sinceAt(b, limit),
+            )
+            .slice(0, most),
         ),
   )
 }
@@ -261,16 +265,7 @@ export const make = (database: Database): LimitRows.LimitRows<SqlError> => {
     lock: (limits) => Effect.map(lock(database, limits), (found) => found.map(toUsage)),
     change: (changes) => change(database, changes),
     next: (usage, bounds) => next(database, usage, bounds),
-    placed: (limit, most) =>
-      Effect.map(
-        placed(database, limit, (at) => `q.${at}`, { most, fresh: false }),
-        (runs) => runs.toSorted((a, b) => sinceAt(a, limit) - sinceAt(b, limit)).slice(0, most),
-      ),
-    lastOpen: (limit, bounds) =>
-      Effect.map(
-        placed(database, limit, () => "q.priority, q.rank DESC, q.run_pk DESC", bounds),
-        (runs) => runs.toSorted((a, b) => RunRows.byPreference(b, a)).slice(0, bounds.most),
-      ),
+    placed: (limit, bounds) => placed(database, limit, bounds),
     lowestOpen: (limit) => lowestOpen(database, limit),
     ofAgent: (agent, most) => ofAgent(database, agent, most),
     working: (projectId) => working(database, projectId),

@@ -136,11 +136,13 @@ export const make = (database: Database): RunRows.RunRows<SqlError> => {
       which === "free" ? RunQueries.findFree(database, keys) : RunQueries.findByKey(database, keys),
     openChildren: (parents, limit) => RunQueries.findOpenChildren(database, parents, limit),
     search: (wanted) => search(database, wanted),
-    busyLanes: (lanes) => LaneQueries.readBusy(database, lanes),
+    lanesWith: (which, lanes) =>
+      which === "unfinished"
+        ? LaneQueries.readBusy(database, lanes)
+        : LaneQueries.readOfChildren(database, lanes),
     laneRuns: (lanes, which) =>
       LaneQueries.readRuns(database, lanes, which === "waiting" ? ["waits"] : unfinishedTables),
     debounced: (names) => read(database, names),
-    lanesOfChildren: (lanes) => LaneQueries.readOfChildren(database, lanes),
     advanceLanes: (lanes, admits) =>
       Effect.flatMap(dialect.now, (now) => LaneQueries.advance(database, lanes, { admits, now })),
     details: (runs) => DetailQueries.readDetails(database, runs),

@@ -147,20 +147,13 @@ export const make = (state: State.State): LimitRows<never> => ({
         .slice(0, most)
     }),
 
-  placed: (limit, most) =>
-    Effect.sync(() =>
-      placedOf(state, limit)
-        .sort((a, b) => sinceAt(a, limit) - sinceAt(b, limit))
-        .slice(0, most),
-    ),
-
-  lastOpen: (limit, { fresh, most }) =>
-    Effect.sync(() =>
-      placedOf(state, limit)
-        .filter((run) => !fresh || LimitRules.isFresh(run.state))
-        .toReversed()
-        .slice(0, most),
-    ),
+  placed: (limit, { first, fresh, most }) =>
+    Effect.sync(() => {
+      const runs = placedOf(state, limit).filter((run) => !fresh || LimitRules.isFresh(run.state))
+      const ordered =
+        first === "last" ? runs.toReversed() : runs.sort((a, b) => sinceAt(a, limit) - sinceAt(b, limit))
+      return ordered.slice(0, most)
+    }),
 
   lowestOpen: (limit) => Effect.sync(() => placedOf(state, limit).at(-1)?.state.spec.priority ?? null),
 

@@ -295,7 +295,15 @@ export const make = (state: State.State): RunRows<never> => {
         due: due(state),
         scopedLimits: MemoryLimits.scopedLimits(state),
       })),
-    busyLanes: (lanes) => Effect.sync(() => lanes.filter((lane) => laneOf(lane) !== undefined)),
+    lanesWith: (which, lanes) =>
+      Effect.sync(() =>
+        lanes.filter((lane) =>
+          Array.from(laneOf(lane) ?? []).some(
+            ({ state: { gate, spec, status } }) =>
+              which === "unfinished" || (status === "pending" && gate === "behind" && spec.child !== null),
+          ),
+        ),
+      ),
     laneRuns: (lanes, which) =>
       Effect.sync(() =>
         lanes
@@ -314,15 +322,6 @@ export const make = (state: State.State): RunRows<never> => {
             )
             .map(toStored)
             .toSorted((a, b) => a.key - b.key),
-        ),
-      ),
-    lanesOfChildren: (lanes) =>
-      Effect.sync(() =>
-        lanes.filter((lane) =>
-          Array.from(laneOf(lane) ?? []).some(
-            ({ state: { gate, spec, status } }) =>
-              status === "pending" && gate === "behind" && spec.child !== null,
-          ),
         ),
       ),
     advanceLanes: (lanes, admits) =>

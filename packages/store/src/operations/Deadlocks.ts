@@ -124,7 +124,7 @@ export const resolve = <X>(batch: RunBatch<X>, refs: ReadonlyArray<RunRef>): Eff
       .filter(({ state }) => WaitTransitions.waitsForChildren(state) !== undefined)
     const lanes = distinct(waiting.flatMap(lanesAround))
     if (lanes.length === 0) return
-    const blocking = new Set((yield* batch.rows.lanesOfChildren(lanes)).map(laneName))
+    const blocking = new Set((yield* batch.rows.lanesWith("child behind", lanes)).map(laneName))
     for (const { state } of waiting.filter((run) =>
       lanesAround(run).some((lane) => blocking.has(laneName(lane))),
     )) {

@@ -151,7 +151,7 @@ const readBusyLanes = <X>(
   const others = lanesOf(sharing).filter((lane) => !lanes.has(laneName(lane)))
   return others.length === 0
     ? Effect.void
-    : Effect.map(batch.rows.busyLanes(others), (busy) => {
+    : Effect.map(batch.rows.lanesWith("unfinished", others), (busy) => {
         for (const lane of busy) busyLanes.add(laneName(lane))
       })
 }

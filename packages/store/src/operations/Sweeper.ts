@@ -40,15 +40,18 @@ const mostPlaced = LimitRules.mostOpened
 
 /** Takes the places that no worker has claimed in time, and lets other runs in. */
 const loosen = <X>(batch: RunBatch<X>, limit: LimitRules.LimitRef): Effect.Effect<void, X> =>
-  Effect.map(batch.rows.limits.placed(limit, mostPlaced), (found) => {
-    let since: number | null = null
-    for (const run of found.map(batch.add)) {
-      const lost = LimitRules.losePlace(run.state, limit.limit, batch.now)
-      if (lost === undefined) since ??= LimitPlaces.at(run.state.limits, limit.limit)?.since ?? null
-      else batch.apply(run, lost)
-    }
-    batch.limits().touch(limit, since === null ? null : since + LimitRules.placeMillis)
-  })
+  Effect.map(
+    batch.rows.limits.placed(limit, { first: "longest", most: mostPlaced, fresh: false }),
+    (found) => {
+      let since: number | null = null
+      for (const run of found.map(batch.add)) {
+        const lost = LimitRules.losePlace(run.state, limit.limit, batch.now)
+        if (lost === undefined) since ??= LimitPlaces.at(run.state.limits, limit.limit)?.since ?? null
+        else batch.apply(run, lost)
+      }
+      batch.limits().touch(limit, since === null ? null : since + LimitRules.placeMillis)
+    },
+  )
 
 /** Looks at the limits that are due; returns how many. */
 const moveLimits = <X>(batch: RunBatch<X>): Effect.Effect<number, X> =>

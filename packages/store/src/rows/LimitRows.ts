@@ -45,8 +45,9 @@ export interface LimitChange extends LimitRef, LimitCounts {
   readonly tat?: number | undefined
 }
 
-/** How many runs at most, and whether of those alone that no worker has had yet. */
-export interface MostOpen {
+/** Which of the runs with a place come first, and how many at most. `fresh`: those alone that no worker has had yet. */
+export interface MostPlaced {
+  readonly first: "longest" | "last"
   readonly most: number
   readonly fresh: boolean
 }
@@ -85,11 +86,11 @@ export interface LimitRows<X> {
     bounds: { readonly most: number; readonly fresh: number },
   ) => Effect.Effect<ReadonlyArray<StoredRun>, X>
 
-  /** The runs that have a place at a limit and no lease, the longest first, at most `most`, without those that another transaction is writing. */
-  readonly placed: (limit: LimitRef, most: number) => Effect.Effect<ReadonlyArray<StoredRun>, X>
-
-  /** The runs that have a place at a limit and no lease, the last by preference first, at most `most`, without those of other transactions. */
-  readonly lastOpen: (limit: LimitRef, most: MostOpen) => Effect.Effect<ReadonlyArray<StoredRun>, X>
+  /**
+   * The runs that have a place at a limit and no lease: those that had it longest first, or the last by preference. Those that another
+   * transaction is writing are left out.
+   */
+  readonly placed: (limit: LimitRef, bounds: MostPlaced) => Effect.Effect<ReadonlyArray<StoredRun>, X>
 
   /** The lowest priority of the runs that have a place at a limit and no lease; null where there is none. It locks nothing. */
   readonly lowestOpen: (limit: LimitRef) => Effect.Effect<number | null, X>

@@ -191,17 +191,20 @@ export interface RunRows<X> {
   /** A search without probes and claims finds what is due. */
   readonly search: (search: Search) => Effect.Effect<Found, X>
 
-  /** Those of these lanes that have an unfinished run. A run that another transaction adds to one of the lanes waits. */
-  readonly busyLanes: (lanes: ReadonlyArray<Lane>) => Effect.Effect<ReadonlyArray<Lane>, X>
+  /**
+   * Those of these lanes that have an unfinished run, or one that is the child of some run and behind another. A run that another
+   * transaction adds to one of the lanes waits.
+   */
+  readonly lanesWith: (
+    which: "unfinished" | "child behind",
+    lanes: ReadonlyArray<Lane>,
+  ) => Effect.Effect<ReadonlyArray<Lane>, X>
 
-  /** The unfinished runs of these lanes, or those that wait, from the oldest on, locked. Otherwise as `busyLanes`. */
+  /** The unfinished runs of these lanes, or those that wait, from the oldest on, locked. Otherwise as `lanesWith`. */
   readonly laneRuns: (lanes: ReadonlyArray<Lane>, which: "unfinished" | "waiting") => Stored<X>
 
-  /** The runs that take later submissions of these keys, by `DebounceRules.openKey`, from the oldest on, locked. Otherwise as `busyLanes`. */
+  /** The runs that take later submissions of these keys, by `DebounceRules.openKey`, from the oldest on, locked. Otherwise as `lanesWith`. */
   readonly debounced: (names: ReadonlyArray<Debounced>) => Effect.Effect<ReadonlyArray<StoredRun>, X>
-
-  /** Those of these lanes in which a child of some run is behind another run. Otherwise as `busyLanes`. */
-  readonly lanesOfChildren: (lanes: ReadonlyArray<Lane>) => Effect.Effect<ReadonlyArray<Lane>, X>
 
   /**
    * Lets the first unfinished run of each of these lanes go, whose first run has ended: `RunTransitions.advance`, which takes `admits` too.

@@ -268,7 +268,7 @@ export const enter = <X>({
     const fresh = tokenless > 0
     const most = Math.min(fresh ? tokenless : -LimitRules.room(usage), usage.open, LimitRules.mostOpened)
     if (most <= 0) return Effect.succeed(0)
-    return Effect.map(rows.limits.lastOpen(usage, { most, fresh }), (found) => {
+    return Effect.map(rows.limits.placed(usage, { first: "last", most, fresh }), (found) => {
       const placed = openAt(usage, found)
       for (const run of placed) apply(run, LimitRules.putBack(run.state, usage.limit, now))
       return placed.length
@@ -288,7 +288,7 @@ export const enter = <X>({
       if (most === 0) return Effect.void
       return Effect.zipWith(
         rows.limits.next(usage, { most, fresh: most }),
-        rows.limits.lastOpen(usage, { most, fresh }),
+        rows.limits.placed(usage, { first: "last", most, fresh }),
         (next, last) => {
           const open = openAt(usage, last)
           for (const [index, run] of behindAt(usage, next).entries()) {
