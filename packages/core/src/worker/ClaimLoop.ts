@@ -124,7 +124,7 @@ export const isFull = (runs: ReadonlyArray<ClaimedRun>, limit: number): boolean 
   runs.length >= limit && runs.every(({ waitedMillis }) => waitedMillis === 0)
 
 /** How long a drain waits for the runs that a claim without an answer may have got. */
-const handBackWithin = Duration.seconds(2)
+const handBackWithin = Duration.seconds(5)
 
 /** Varies a duration by a fifth, so that workers started together do not poll together. */
 const jittered = (duration: Duration.Duration): Effect.Effect<Duration.Duration> =>
