@@ -14,7 +14,7 @@ export interface Connected {
   readonly ended: Effect.Effect<number>
 }
 
-/** A WebSocket of a client that sends what it is told; undefined where the server refuses it. */
+/** A WebSocket whose frames the test writes; undefined where the server refuses it. */
 export const connect = (
   workerId: string,
   token: string,

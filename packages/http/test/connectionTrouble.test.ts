@@ -6,7 +6,8 @@ import { AgentEvent, type Ids, Leases, type Run, RunLog, WorkerRegistry } from "
 import { MemoryControlPlane } from "@runlease/store"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Array, Duration, Effect, Layer, Logger, Option, Redacted, type Scope, Stream } from "effect"
-import * as net from "node:net"
+import type * as net from "node:net"
+import * as TcpProxy from "../../sql/test/TcpProxy.js"
 import * as Searches from "../../testkit/test/Searches.js"
 import * as Client from "../src/Client.js"
 import { serve, Served } from "./serving.js"
@@ -21,34 +22,16 @@ type Manner = (client: net.Socket, server: net.Socket, first: Uint8Array) => voi
 const proxy = (manner: Manner): Effect.Effect<string, never, Served | Scope.Scope> =>
   Effect.gen(function* () {
     const { url } = yield* Served
-    const { hostname, port } = new URL(url)
-    const sockets = new Set<net.Socket>()
-    const track = (socket: net.Socket): net.Socket => {
-      sockets.add(socket.setNoDelay().on("error", () => socket.destroy()))
-      socket.once("close", () => sockets.delete(socket))
-      return socket
-    }
-    const listener = net.createServer((client) => {
-      track(client).once("data", (first: Uint8Array) => {
-        const server = track(net.connect(Number(port), hostname))
+    const through = yield* TcpProxy.make(Redacted.make(url), (client, connect) => {
+      client.once("data", (first: Uint8Array) => {
+        const server = connect()
         client.once("close", () => server.destroy())
         server.once("close", () => client.destroy())
-        if (isUpgrade(first)) return manner(client, server, first)
-        server.write(first)
-        client.pipe(server)
-        server.pipe(client)
+        const take = isUpgrade(first) ? manner : pass
+        take(client, server, first)
       })
     })
-    yield* Effect.acquireRelease(
-      Effect.async<void>((resume) => void listener.listen(0, "127.0.0.1", () => resume(Effect.void))),
-      () =>
-        Effect.sync(() => {
-          for (const socket of sockets) socket.destroy()
-          listener.close()
-        }),
-    )
-    const address = listener.address()
-    return `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`
+    return Redacted.value(through)
   })
 
 const pass: Manner = (client, server, first) => {

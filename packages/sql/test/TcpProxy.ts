@@ -2,15 +2,15 @@ import { Effect, Redacted, type Scope } from "effect"
 import * as net from "node:net"
 
 /**
- * The URL of a proxy in front of a database. `serve` gets each client, and connects to the server where it wants. The Scope ends all of
+ * The URL of a proxy in front of a server, such as a database. `serve` gets each client, and connects to the server where it wants. The Scope ends all of
  * their connections.
  */
 export const make = (
-  database: Redacted.Redacted,
+  target: Redacted.Redacted,
   serve: (client: net.Socket, connect: () => net.Socket) => void,
 ): Effect.Effect<Redacted.Redacted, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const direct = new URL(Redacted.value(database))
+    const direct = new URL(Redacted.value(target))
     const sockets = new Set<net.Socket>()
     const track = (socket: net.Socket): net.Socket => {
       sockets.add(socket.setNoDelay().on("error", () => socket.destroy()))

@@ -16,6 +16,7 @@ import {
   FiberSet,
   Option,
   Predicate,
+  Random,
   Redacted,
   Schema,
   type Scope,
@@ -313,13 +314,14 @@ export const make = (options: {
     let isRefused = false
     let isSaid = false
 
-    const note = (workerId: Ids.WorkerId, line: Line): void => {
-      lines.delete(workerId)
-      if (line.hasWorked()) return void attempts.delete(workerId)
-      const failures = (attempts.get(workerId)?.failures ?? 0) + 1
-      const pause = Math.min(pauses.longest, pauses.first * 2 ** (failures - 1)) * (0.75 + Math.random() / 2)
-      attempts.set(workerId, { failures, notBefore: millis() + pause })
-    }
+    const note = (workerId: Ids.WorkerId, line: Line) =>
+      Effect.map(Random.nextRange(0.75, 1.25), (factor) => {
+        lines.delete(workerId)
+        if (line.hasWorked()) return void attempts.delete(workerId)
+        const failures = (attempts.get(workerId)?.failures ?? 0) + 1
+        const pause = factor * Math.min(pauses.longest, pauses.first * 2 ** (failures - 1))
+        attempts.set(workerId, { failures, notBefore: millis() + pause })
+      })
 
     const begin = (workerId: Ids.WorkerId): Line | undefined => {
       const token = credentials.of(workerId).token ?? options.token
@@ -353,9 +355,8 @@ export const make = (options: {
           ),
           Effect.ignore,
           Effect.ensuring(
-            Effect.sync(() => {
+            Effect.map(note(workerId, line), () => {
               if (!hasOpened) isRefused = true
-              note(workerId, line)
               line.ended()
             }),
           ),

@@ -11,7 +11,7 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Socket from "@effect/platform/Socket"
 import type { Ids } from "@runlease/core"
 import { Tracing } from "@runlease/core/executor"
-import { Clock, Context, Deferred, Effect, Either, type Exit, Fiber, Stream, Tracer } from "effect"
+import { Clock, Context, Deferred, Effect, Either, type Exit, Fiber, Runtime, Stream, Tracer } from "effect"
 import { closing, Frame, maxUnanswered } from "../Api/Connection.js"
 import type { Answer } from "../Api/Operations.js"
 import { maxBytes, maxDepth } from "../contract/Body.js"
@@ -102,6 +102,7 @@ export const make = (handlers: Handlers) =>
       const isTraced = Tracing.hasReader(yield* Effect.tracer)
       const clock = yield* Effect.clock
       const write = yield* socket.writer
+      const fork = Runtime.runFork(yield* Effect.runtime<never>())
       const cut = NodeConnection.cut(request)
       const endSoon = NodeConnection.close(request)
       const unsent = NodeConnection.unsent(request)
@@ -146,7 +147,7 @@ export const make = (handlers: Handlers) =>
       )
       yield* shutdown.onBegun(() => {
         Deferred.unsafeDone(draining, Effect.void)
-        Effect.runFork(endIfDrained)
+        fork(endIfDrained)
       })
       yield* shutdown.onOverdue(cut)
       yield* streams.add({
@@ -154,7 +155,7 @@ export const make = (handlers: Handlers) =>
           silent += 1
           if (silent > silentLooks) cut()
         },
-        end: () => void Effect.runFork(end(closing.policy, "The token is not valid any more")),
+        end: () => void fork(end(closing.policy, "The token is not valid any more")),
         isRevoked: Effect.provide(
           isRevoked,
           Context.make(CurrentPrincipal, principal).pipe(
