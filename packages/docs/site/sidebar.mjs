@@ -30,6 +30,7 @@ const guide = [
     text: "Ways of use",
     items: [
       page("Embedded", "/embedding"),
+      page("In your own transaction", "/outbox"),
       page("The command line", "/command-line"),
       page("Worker modules", "/worker-modules"),
       page("Agents of other frameworks", "/agent-frameworks"),

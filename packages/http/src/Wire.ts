@@ -1,4 +1,5 @@
 /** Schemas that every part of the wire shares: names are snake_case, instants are ISO 8601 text. */
+import { nullish, Timestamp } from "@runlease/core/Mirror"
 import * as SnakeCase from "@runlease/core/SnakeCase"
 import { Record, Schema, SchemaAST, ParseResult, Predicate } from "effect"
 import * as WholeJsonSchema from "./Wire/WholeJsonSchema.js"
@@ -38,11 +39,7 @@ export const as =
       { strict: true, ...names },
     )
 
-/** An instant in UTC. */
-export const Timestamp = Schema.DateTimeUtc.annotations({
-  description: "An instant in UTC, ISO 8601",
-  jsonSchema: { type: "string", format: "date-time" },
-})
+export { nullish, Timestamp }
 
 /** Any JSON object, unchanged. */
 export const JsonObject: Schema.Schema<Readonly<Record<string, unknown>>> = Schema.declare(
@@ -118,9 +115,6 @@ export const Json: Schema.Schema<unknown> = Schema.transform(Schema.Unknown, Sch
   decode: (value) => value ?? null,
   encode: (value) => value ?? null,
 })
-
-/** A field that may be absent or null on the wire, with the same meaning. */
-export const nullish = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.NullOr(schema))
 
 /** The body may be left out where every field of it may be. */
 export const orEmpty = <A extends object, I>(

@@ -14,6 +14,7 @@ import * as RunWrites from "./batch/RunWrites.js"
 import * as SqlRunRows from "./batch/SqlRunRows.js"
 import * as SqlStore from "./batch/SqlStore.js"
 import type { Database } from "./dialect/Dialect.js"
+import * as OutboxTaker from "./outbox/OutboxTaker.js"
 import * as CounterSums from "./ports/CounterSums.js"
 import * as Prune from "./ports/Prune.js"
 import * as SqlAccess from "./ports/SqlAccess.js"
@@ -74,15 +75,15 @@ export const migrate: Effect.Effect<void, ControlPlaneError.ControlPlaneError, S
   Migrations.apply(Migrations.all)
 
 /** The control plane over tables that are up to date, woken by other servers through `link`. */
-export const make = Effect.fnUntraced(function* (link: Parameters<typeof SqlStore.make>[2]) {
+export const make = Effect.fnUntraced(function* (link: SqlStore.Link) {
   const sql = (yield* SqlClient.SqlClient).withoutTransforms()
   const database = { sql, dialect: yield* SqlDialect.dialectOf(sql) }
   const handle = yield* Effect.serviceOption(SqliteConnection.SqliteHandle)
   const store = yield* Option.match(handle, {
     onNone: () => SqlStore.make(database, SqlRunRows.make(database), link),
     onSome: (opened) =>
-      SqlStore.make(database, sqliteRunRows(database, opened.database), (local) =>
-        Effect.map(link(local), (linked) => SqliteWakeups.link(opened, linked)),
+      SqlStore.make(database, sqliteRunRows(database, opened.database), (local, outboxGrew) =>
+        Effect.flatMap(link(local, outboxGrew), (linked) => SqliteWakeups.link(opened, linked, outboxGrew)),
       ),
   })
   const access = SqlAccess.make(store)
@@ -91,6 +92,7 @@ export const make = Effect.fnUntraced(function* (link: Parameters<typeof SqlStor
     .pipe(Effect.catchTag("ProjectExists", () => Effect.void))
   yield* LeaseBounds.shortenLeases(store)
   yield* Effect.forkScoped(CounterSums.run(store))
+  yield* Effect.forkScoped(OutboxTaker.run(store))
   const parts = {
     runs: store.runs,
     access,

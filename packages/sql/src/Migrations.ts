@@ -31,6 +31,7 @@ import rates from "./migrations/0018_Rates.js"
 import scopes from "./migrations/0019_LimitScopes.js"
 import signingKeys from "./migrations/0020_SigningKeys.js"
 import vacuum from "./migrations/0021_Vacuum.js"
+import outbox from "./migrations/0022_Outbox.js"
 import * as SqlDialect from "./SqlDialect.js"
 
 /** Migrations by number and name. */
@@ -58,6 +59,7 @@ export const all: Migrations = {
   "0019_LimitScopes": scopes,
   "0020_SigningKeys": Effect.asVoid(signingKeys),
   "0021_Vacuum": vacuum,
+  "0022_Outbox": outbox,
 }
 
 /** The table that has the migrations of a database. */

@@ -1,6 +1,7 @@
 export * as DatabaseChecks from "./DatabaseChecks.js"
 export * as Dialect from "./dialect/Dialect.js"
 export * as Migrations from "./Migrations.js"
+export * as Outbox from "./outbox/Outbox.js"
 export * as PostgresPool from "./postgres/PostgresPool.js"
 export * as SqlControlPlane from "./SqlControlPlane.js"
 export * as SqliteBackup from "./sqlite/SqliteBackup.js"

@@ -118,6 +118,7 @@ describe("a control plane on an SQLite file", () => {
         { name: "LimitScopes" },
         { name: "SigningKeys" },
         { name: "Vacuum" },
+        { name: "Outbox" },
       ])
       const projects = yield* sql<{ readonly slug: string }>`SELECT slug FROM projects`
       deepStrictEqual(projects, [{ slug: "default" }])

@@ -164,6 +164,7 @@ describe("query plans of PostgreSQL", () => {
           "named_limits",
           "projects",
           "runlease_migrations",
+          "runlease_outbox_refused",
           "schedules",
           "workers",
         ],

@@ -1,79 +1,11 @@
 /**
  * Submissions as JSON lines: one run a line. All lines are checked before the first is sent.
  */
-import { Debounce, Ids, RequestSnapshot, Runs } from "@runlease/core"
-import * as Mirror from "@runlease/http/Mirror"
+import type { Ids, Runs } from "@runlease/core"
+import * as SubmissionLine from "@runlease/core/SubmissionLine"
 import * as Strict from "@runlease/http/Strict"
-import { Either, ParseResult, Schema, Struct } from "effect"
+import { Either, ParseResult } from "effect"
 import { type CommandFailure, usage } from "../output/ExitCode.js"
-
-/** The fields of a submission that a line has under their names on the wire. */
-const further = Mirror.mirror(
-  Struct.omit(
-    Runs.Submission.fields,
-    "publicId",
-    "derived",
-    "conversationId",
-    "parentRunId",
-    "trigger",
-    "agentId",
-    "mode",
-    "initialStatus",
-    "sourceTarget",
-    "runtimeTarget",
-    "snapshot",
-    "availableAt",
-    "concurrencyKey",
-    "debounce",
-  ),
-  "absent",
-)
-
-const debounce = Mirror.mirror(Debounce.Debounce.fields, "absent")
-
-/** One line. `text` is short for one user message; `input` is the payload of the agent; `agent` defaults to that of the command. */
-const Line = Schema.Struct({
-  agent: Schema.optional(Ids.AgentId),
-  text: Schema.optional(Schema.String),
-  input: Schema.optional(Schema.Unknown),
-  messages: Schema.optional(Schema.Array(RequestSnapshot.SnapshotMessage)),
-  public_id: Schema.optional(Ids.RunId),
-  conversation_id: Schema.optional(Ids.ConversationId),
-  concurrency_key: Runs.Submission.fields.concurrencyKey,
-  ...Mirror.withoutNull(further.fields),
-  debounce: Schema.optional(Schema.Struct(Mirror.withoutNull(debounce.fields))),
-})
-
-const decode = Schema.decodeUnknownEither(Schema.parseJson(Line), { onExcessProperty: "error" })
-
-const defined = <A extends Record<string, unknown>>(fields: A) =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
-
-const snapshotOf = ({
-  input,
-  messages,
-  text,
-}: typeof Line.Type): RequestSnapshot.RequestSnapshot | undefined => {
-  const request =
-    messages !== undefined
-      ? { ...RequestSnapshot.empty, messages }
-      : text !== undefined
-        ? RequestSnapshot.fromText(text)
-        : undefined
-  return input === undefined ? request : { ...(request ?? RequestSnapshot.empty), input }
-}
-
-const submissionOf = (line: typeof Line.Type, agentId: Ids.AgentId): Runs.Submission => ({
-  agentId,
-  ...further.decode(line),
-  ...defined({
-    publicId: line.public_id,
-    conversationId: line.conversation_id,
-    concurrencyKey: line.concurrency_key,
-    debounce: line.debounce && debounce.decode(line.debounce),
-    snapshot: snapshotOf(line),
-  }),
-})
 
 /** A batch is one commit, which other callers wait for. */
 const maxInBatch = 250
@@ -113,7 +45,7 @@ export const parse = (
   for (const [index, line] of text.split("\n").entries()) {
     if (line.trim() === "") continue
     const where = `line ${index + 1}`
-    const parsed = decode(line)
+    const parsed = SubmissionLine.decode(line)
     if (Either.isLeft(parsed)) {
       const [issue] = ParseResult.ArrayFormatter.formatErrorSync(parsed.left)
       const field = issue!.path.map(String).join(".")
@@ -122,7 +54,7 @@ export const parse = (
     }
     const agentId = parsed.right.agent ?? agent
     if (agentId === undefined) problems.push(`${where}: agent: is missing, and so is --agent`)
-    else submissions.push(submissionOf(parsed.right, agentId))
+    else submissions.push(SubmissionLine.submissionOf(parsed.right, agentId))
   }
   if (problems.length > 0) {
     const shown = problems.slice(0, 20)

@@ -5,7 +5,7 @@ import { Timestamp, as, nullish, renamed, JsonObject } from "../Wire.js"
 import * as Decoder from "./Decoder.js"
 import * as Wire from "./Interrupt.js"
 import * as WireLabels from "./Labels.js"
-import { mirror } from "./Mirror.js"
+import { mirror } from "@runlease/core/Mirror"
 import { WorkerSession } from "./Session.js"
 
 // The two targets of a run, spread over keys of their own.

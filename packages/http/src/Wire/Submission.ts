@@ -3,7 +3,7 @@ import { Debounce, Ids, Interrupt, RequestSnapshot, Run, Runs } from "@runlease/
 import { Predicate, Schema, Struct } from "effect"
 import { as, atMost, choice, nullish } from "../Wire.js"
 import * as WireLabels from "./Labels.js"
-import { describe, mirror } from "./Mirror.js"
+import { describe, mirror } from "@runlease/core/Mirror"
 import { givenTargets, targetKeys, Trigger, runtimeTarget, sourceTarget } from "./Run.js"
 import * as WholeJsonSchema from "./WholeJsonSchema.js"
 

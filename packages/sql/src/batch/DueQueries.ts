@@ -76,15 +76,19 @@ export const readDue = (
 
 /**
  * When the next lease lapses, wait expires, delay ends, limit of time is reached or limit of concurrency is looked at, and when the next
- * schedule ticks; null when none does. Whether a bulk operation has runs left, and whether some limit with a name has agents.
+ * schedule ticks; null when none does. Whether a bulk operation has runs left, whether some limit with a name has agents, and whether
+ * the outbox has a row.
  */
-export const nextDue = ({ sql }: Database): Effect.Effect<RunStore.NextDue, SqlError> =>
+export const nextDue = ({
+  sql,
+}: Database): Effect.Effect<RunStore.NextDue & { readonly outbox: boolean }, SqlError> =>
   Effect.map(
     sql<{
       readonly due: number | null
       readonly ticks: number | null
       readonly bulk: number | null
       readonly named: number | null
+      readonly outbox: number | null
     }>`
       SELECT MIN(due) AS due, (
         SELECT next_at FROM schedules WHERE next_at IS NOT NULL ORDER BY next_at LIMIT 1
@@ -92,7 +96,9 @@ export const nextDue = ({ sql }: Database): Effect.Effect<RunStore.NextDue, SqlE
         SELECT next_at FROM bulk_operations WHERE next_at IS NOT NULL ORDER BY next_at LIMIT 1
       ) AS bulk, (
         SELECT 1 FROM limit_agents LIMIT 1
-      ) AS named FROM (
+      ) AS named, (
+        SELECT 1 FROM runlease_outbox LIMIT 1
+      ) AS outbox FROM (
         SELECT due FROM (
           SELECT lease_expires_at AS due FROM leases WHERE lease_owner IS NOT NULL
           AND lease_expires_at IS NOT NULL ORDER BY lease_expires_at LIMIT 1
@@ -129,5 +135,6 @@ export const nextDue = ({ sql }: Database): Effect.Effect<RunStore.NextDue, SqlE
       schedules: row?.ticks ?? null,
       bulk: row?.bulk != null,
       named: row?.named != null,
+      outbox: row?.outbox != null,
     }),
   )

@@ -51,7 +51,12 @@ const listed = (
   })
 }
 
-export const make = (database: Database): RunStore.RunReads<SqlError> => ({
+/** Reads, of which the look at what is due says whether the outbox has a row. */
+export interface SqlRunReads extends RunStore.RunReads<SqlError> {
+  readonly nextDue: ReturnType<typeof DueQueries.nextDue>
+}
+
+export const make = (database: Database): SqlRunReads => ({
   now: database.dialect.now,
 
   worker: (workerId) =>

@@ -13,6 +13,8 @@ export interface SqlStore extends Database {
   readonly runs: RunStore.RunStore<SqlError>
   /** Every write goes through it; it refuses them while the file of the database is not in its place. */
   readonly writer: RunCommits.RunCommits<SqlError>
+  /** Open where the outbox may have rows. It may miss some, which the next look at what is due finds. */
+  readonly outbox: Effect.Latch
   /** Whether the store confirms a commit, and writes would be durable. */
   readonly ready: Effect.Effect<void, ControlPlaneUnavailable.ControlPlaneUnavailable>
   /** Runs a read outside of a commit; its failure says that the store did not answer. */
@@ -49,19 +51,33 @@ const makeConfirmed = (confirm: Effect.Effect<void, SqlError>) =>
     }).pipe(Effect.timeoutFail({ duration: patience, onTimeout: unanswered }))
   })
 
-/** `rows` are those of a transaction on the database. `link` connects the wake-ups of this process with those of other servers. */
+/**
+ * Connects the wake-ups of this process with those of other servers. `outboxGrew` says that another program may have inserted rows into the
+ * outbox.
+ */
+export type Link = (
+  local: Wakeups.Wakeups,
+  outboxGrew: () => void,
+) => Effect.Effect<Wakeups.Wakeups, never, Scope.Scope>
+
+/** `rows` are those of a transaction on the database. */
 export const make = (
   database: Database,
   rows: RunRows.RunRows<SqlError>,
-  link: (local: Wakeups.Wakeups) => Effect.Effect<Wakeups.Wakeups, never, Scope.Scope>,
+  link: Link,
 ): Effect.Effect<SqlStore, never, Scope.Scope> =>
   Effect.gen(function* () {
     const { dialect, sql } = database
     const { inPlace } = yield* SqliteFileCheck
-    const wakeups = yield* Effect.flatMap(Wakeups.make, link)
+    const outbox = yield* Effect.makeLatch()
+    const wakeups = yield* Effect.flatMap(Wakeups.make, (local) => link(local, () => outbox.unsafeOpen()))
+    const reads = SqlRunReads.make(database)
     const runs: RunStore.RunStore<SqlError> = {
       rows,
-      reads: SqlRunReads.make(database),
+      reads: {
+        ...reads,
+        nextDue: Effect.tap(reads.nextDue, (due) => (due.outbox ? outbox.open : Effect.void)),
+      },
       transact: (effect) => Effect.zipRight(inPlace, dialect.transact(effect)),
       gather: dialect.gather,
       turns: true,
@@ -76,6 +92,7 @@ export const make = (
       sql,
       dialect,
       wakeups,
+      outbox,
       runs,
       writer,
       read,

@@ -40,8 +40,8 @@ export const layer = (
     yield* migrated
     // A database that was starting up has not answered before.
     const keeps = before ?? (yield* findPooler(options))
-    return yield* MigratedTables.make((local) =>
-      keeps === "statements" ? Effect.succeed(local) : PostgresWakeups.link(options, local),
+    return yield* MigratedTables.make((local, outboxGrew) =>
+      keeps === "statements" ? Effect.succeed(local) : PostgresWakeups.link(options, local, outboxGrew),
     )
   })
   return Layer.provide(StoreControlPlane.layerOf(opened), pool(options))

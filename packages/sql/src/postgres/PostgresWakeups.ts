@@ -153,6 +153,9 @@ export const makeOutbox = (): Outbox => {
 
 const channel = "runlease_wakeups"
 
+/** What a trigger notifies where rows were inserted into the outbox. */
+const outboxChannel = "runlease_outbox"
+
 /** Every server that listens holds this lock, shared, so that each can count the others. */
 export const listenersLock = 0x72_6c_77_75
 
@@ -161,8 +164,8 @@ const checkInterval = Duration.seconds(15)
 
 class ConnectionLost extends Data.TaggedError("ConnectionLost")<{ readonly cause: unknown }> {}
 
-/** A connection that listens; `received` has its notifications, and `lost` fails once the connection is gone. */
-const connect = (options: PostgresPool.Options) =>
+/** A connection that listens; `received` has the messages of servers, and `lost` fails once the connection is gone. */
+const connect = (options: PostgresPool.Options, outboxGrew: () => void) =>
   Effect.gen(function* () {
     const received = yield* Queue.unbounded<string>()
     const lost = Deferred.unsafeMake<never, ConnectionLost>(FiberId.none)
@@ -170,8 +173,10 @@ const connect = (options: PostgresPool.Options) =>
     const client = yield* acquireClient(clientConfig(options))
     client.on("error", end)
     client.on("end", () => end(new Error("The connection ended")))
-    client.on("notification", ({ payload }) => {
-      if (payload !== undefined) Queue.unsafeOffer(received, payload)
+    client.on("notification", (message) => {
+      const { payload } = message
+      if (message.channel === outboxChannel) outboxGrew()
+      else if (payload !== undefined) Queue.unsafeOffer(received, payload)
     })
     const query = (text: string, values: ReadonlyArray<unknown> = []) =>
       Effect.tryPromise({
@@ -186,14 +191,15 @@ const connect = (options: PostgresPool.Options) =>
   })
 
 /**
- * Sends the wake-ups of this process to the other servers of the database, and receives theirs, for as long as the Scope
- * is open. It connects again whenever its connection is lost, and then wakes all waiters.
+ * Sends the wake-ups of this process to the other servers of the database, and receives theirs and those of the outbox, for as long as the
+ * Scope is open. It connects again whenever its connection is lost, and then wakes all waiters.
  *
  * Returns once the first connection is open or has failed.
  */
 export const link = (
   options: PostgresPool.Options,
   local: Wakeups.Wakeups,
+  outboxGrew: () => void,
 ): Effect.Effect<Wakeups.Wakeups, never, Scope.Scope> =>
   Effect.gen(function* () {
     const self = yield* Ids.uuidV7
@@ -241,7 +247,7 @@ export const link = (
       })
 
     const session = Effect.gen(function* () {
-      const { query, received, lost } = yield* connect(options)
+      const { query, received, lost } = yield* connect(options, outboxGrew)
 
       const countOthers = Effect.map(
         query(
@@ -273,6 +279,8 @@ export const link = (
       ).pipe(Effect.forever)
 
       yield* query(`LISTEN ${channel}`)
+      yield* query(`LISTEN ${outboxChannel}`)
+      outboxGrew()
       yield* query("SELECT pg_advisory_lock_shared($1)", [listenersLock])
       yield* countOthers
       yield* local.all

@@ -1,25 +1,48 @@
-/** The wake-ups of a process that may share its file with others, whose commits may have ended a token. */
-import type { Wakeups } from "@runlease/store"
-import type { Handle } from "./SqliteConnection.js"
-
 /**
- * Counts each commit of another process as the end of a token: one look at a number that SQLite keeps, 2 µs, and no read of the file.
+ * The wake-ups of a process that may share its file with others, whose commits may have ended a token, or inserted rows into the outbox.
+ *
+ * Both are one look at a number that SQLite keeps, 2 µs, and no read of the file.
  *
  * Source: https://www.sqlite.org/pragma.html#pragma_data_version
  */
-export const link = ({ database }: Handle, local: Wakeups.Wakeups): Wakeups.Wakeups => {
+import type { Wakeups } from "@runlease/store"
+import { Effect, type Scope } from "effect"
+import type { Handle } from "./SqliteConnection.js"
+
+/** The milliseconds until the commit of another process is noticed, in real time: SQLite waits for nobody's Clock. */
+const lookEvery = 20
+
+/**
+ * Counts each commit of another process as the end of a token, and takes it for one that inserts into the outbox.
+ */
+export const link = (
+  { database }: Handle,
+  local: Wakeups.Wakeups,
+  outboxGrew: () => void,
+): Effect.Effect<Wakeups.Wakeups, never, Scope.Scope> => {
   const version = database.prepare("PRAGMA data_version").pluck()
-  let commits = 0
-  let last: unknown
   const look = (): unknown => {
     try {
       return version.get()
     } catch (cause) {
-      // A file that cannot be looked at has changed; the read of the token says what is wrong.
+      // A file that cannot be looked at has changed; the next read of it says what is wrong.
       return cause
     }
   }
-  return {
+  let commits = 0
+  let last: unknown
+  let watched = look()
+  const watch = () => {
+    const now = look()
+    if (now === watched) return
+    watched = now
+    outboxGrew()
+  }
+  const watching = Effect.acquireRelease(
+    Effect.sync(() => setInterval(watch, lookEvery).unref()),
+    (timer) => Effect.sync(() => clearInterval(timer)),
+  )
+  return Effect.as(watching, {
     ...local,
     tokenEndings: () => {
       const now = look()
@@ -29,5 +52,5 @@ export const link = ({ database }: Handle, local: Wakeups.Wakeups): Wakeups.Wake
       }
       return local.tokenEndings() + commits
     },
-  }
+  })
 }

@@ -2,9 +2,17 @@
  * Fields that the wire has as core does: by their names in snake_case, an instant as text. Their schemas and both directions derive from
  * the fields of core, so a new field of core is on the wire without a line here.
  */
-import * as SnakeCase from "@runlease/core/SnakeCase"
 import { Array, Record, Schema, Struct } from "effect"
-import { nullish, Timestamp } from "../Wire.js"
+import * as SnakeCase from "./SnakeCase.js"
+
+/** An instant in UTC. */
+export const Timestamp = Schema.DateTimeUtc.annotations({
+  description: "An instant in UTC, ISO 8601",
+  jsonSchema: { type: "string", format: "date-time" },
+})
+
+/** A field that may be absent or null on the wire, with the same meaning. */
+export const nullish = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.NullOr(schema))
 
 type OnWire<Field> = Field extends typeof Schema.DateTimeUtcFromNumber ? typeof Timestamp : Field
 

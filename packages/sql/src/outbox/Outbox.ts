@@ -1,0 +1,68 @@
+/**
+ * Submits runs by rows, in a transaction of the caller: a run begins when that transaction commits, and none does when it rolls back.
+ *
+ * The tables are those of a control plane on the same database, which makes runs of the rows.
+ *
+ * Source: docs/decisions/0140-submission-by-a-row.md
+ */
+import * as SqlClient from "@effect/sql/SqlClient"
+import type { SqlError } from "@effect/sql/SqlError"
+import { Ids, RequestSnapshot, Runs, TraceContext } from "@runlease/core"
+import type { Agent } from "@runlease/core/Agent"
+import * as AgentRuns from "@runlease/core/AgentRuns"
+import * as SubmissionLine from "@runlease/core/SubmissionLine"
+import { Effect, Either } from "effect"
+
+/**
+ * What a submission may have besides the payload, as `Runs.submit` takes it. `id`: the run's id, a UUID that is made when absent. `project`:
+ * its slug or id, `default` when absent.
+ */
+export interface Options extends Omit<SubmissionLine.LineSubmission, "agentId" | "publicId" | "snapshot"> {
+  readonly id?: string | undefined
+  readonly project?: string | undefined
+}
+
+const checked = (input: Runs.SubmissionInput) => Either.map(Runs.check(input), SubmissionLine.lineOf)
+
+const insert = Effect.fnUntraced(function* (line: object, options: Pick<Options, "id" | "project">) {
+  const sql = (yield* SqlClient.SqlClient).withoutTransforms()
+  const runId = Ids.RunId.make(options.id ?? (yield* Ids.uuidV7))
+  const span = yield* TraceContext.current
+  yield* sql`INSERT INTO runlease_outbox ${sql.insert({
+    id: runId,
+    project: options.project ?? "default",
+    submission: JSON.stringify(line),
+    trace: span === undefined ? null : TraceContext.toHeader(span),
+  })}`
+  return runId
+})
+
+/**
+ * Inserts a run of an agent, and returns its id. `agent` is an agent, whose payload is checked here, or the name of one, whose payload is any
+ * JSON.
+ *
+ * Fails: `InvalidSubmission` before anything is inserted. What the server alone can tell, such as a limit that is reached, keeps the row as
+ * refused.
+ */
+export const submit: {
+  <P, A, E>(
+    agent: Agent<P, A, E>,
+    payload: P,
+    options?: Options,
+  ): Effect.Effect<Ids.RunId, Runs.InvalidSubmission | SqlError, SqlClient.SqlClient>
+  (
+    agent: string,
+    payload: unknown,
+    options?: Options,
+  ): Effect.Effect<Ids.RunId, Runs.InvalidSubmission | SqlError, SqlClient.SqlClient>
+} = <P, A, E>(
+  agent: Agent<P, A, E> | string,
+  payload: P,
+  { id, project, ...options }: Options = {},
+): Effect.Effect<Ids.RunId, Runs.InvalidSubmission | SqlError, SqlClient.SqlClient> => {
+  const request: Either.Either<Runs.SubmissionInput, Runs.InvalidSubmission> =
+    typeof agent === "string"
+      ? Either.right({ ...options, agentId: agent, snapshot: { ...RequestSnapshot.empty, input: payload } })
+      : AgentRuns.submission(agent, payload, options)
+  return Effect.flatMap(Either.flatMap(request, checked), (line) => insert(line, { id, project }))
+}
