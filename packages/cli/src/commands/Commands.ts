@@ -18,6 +18,7 @@ const modules = {
   tell: () => import("./TellCommand.js"),
   workers: () => import("./WorkersCommand.js"),
   limits: () => import("./LimitsCommand.js"),
+  outbox: () => import("./OutboxCommand.js"),
   mcp: () => import("./McpCommand.js"),
   doctor: () => import("./DoctorCommand.js"),
   tokens: () => import("./TokensCommand.js"),

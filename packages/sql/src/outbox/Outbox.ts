@@ -66,3 +66,68 @@ export const submit: {
       : AgentRuns.submission(agent, payload, options)
   return Effect.flatMap(Either.flatMap(request, checked), (line) => insert(line, { id, project }))
 }
+
+/** A row that became no run. `code` is the name of the error that a submission would have failed with. */
+export interface RefusedRow {
+  readonly id: string
+  readonly project: string
+  /** As the row has it. */
+  readonly submission: string
+  readonly createdAt: string
+  readonly refusedAt: string
+  readonly code: string
+  readonly message: string
+}
+
+/** How many rows wait to become runs, and the oldest of those that became none, 1000 at most. */
+export interface Rows {
+  readonly waiting: number
+  readonly refused: ReadonlyArray<RefusedRow>
+}
+
+/** Reads the outbox. */
+export const rows: Effect.Effect<Rows, SqlError, SqlClient.SqlClient> = Effect.gen(function* () {
+  const sql = (yield* SqlClient.SqlClient).withoutTransforms()
+  const [count] = yield* sql<{ readonly waiting: number }>`SELECT count(*) AS waiting FROM runlease_outbox`
+  const refused = yield* sql<
+    Omit<RefusedRow, "createdAt" | "refusedAt"> & Record<"created_at" | "refused_at", string>
+  >`
+    SELECT CAST(id AS TEXT) AS id, project, CAST(submission AS TEXT) AS submission,
+      CAST(created_at AS TEXT) AS created_at, CAST(refused_at AS TEXT) AS refused_at, code, message
+    FROM runlease_outbox_refused ORDER BY position LIMIT 1000`
+  return {
+    waiting: Number(count?.waiting ?? 0),
+    refused: refused.map(({ created_at: createdAt, refused_at: refusedAt, ...row }) => ({
+      ...row,
+      createdAt,
+      refusedAt,
+    })),
+  }
+})
+
+/** Refused rows: those of these ids, or all. */
+export type Chosen = ReadonlyArray<string> | "all"
+
+/** Deletes refused rows, and returns how many. Their submissions are lost. */
+export const discard = (chosen: Chosen): Effect.Effect<number, SqlError, SqlClient.SqlClient> =>
+  Effect.gen(function* () {
+    const sql = (yield* SqlClient.SqlClient).withoutTransforms()
+    const which = chosen === "all" ? sql`1 = 1` : sql`CAST(id AS TEXT) IN ${sql.in(chosen)}`
+    const deleted = yield* sql`DELETE FROM runlease_outbox_refused WHERE ${which} RETURNING position`
+    return deleted.length
+  })
+
+/** Inserts refused rows again, in one transaction, and returns how many: each becomes a run, or is refused again. */
+export const retry = (chosen: Chosen): Effect.Effect<number, SqlError, SqlClient.SqlClient> =>
+  Effect.gen(function* () {
+    const sql = (yield* SqlClient.SqlClient).withoutTransforms()
+    const which = chosen === "all" ? sql`1 = 1` : sql`CAST(id AS TEXT) IN ${sql.in(chosen)}`
+    return yield* sql.withTransaction(
+      Effect.zipRight(
+        sql`INSERT INTO runlease_outbox (id, project, submission, trace, created_at)
+          SELECT id, project, submission, trace, created_at FROM runlease_outbox_refused
+          WHERE ${which} ORDER BY position`,
+        discard(chosen),
+      ),
+    )
+  })

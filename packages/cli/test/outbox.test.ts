@@ -1,0 +1,60 @@
+import * as SqlClient from "@effect/sql/SqlClient"
+import { NodeContext } from "@effect/platform-node"
+import { expect, it } from "@effect/vitest"
+import { SqliteFile } from "@runlease/sql"
+import { Effect } from "effect"
+import { join } from "node:path"
+import { json, jsonLines, room, run } from "./Processes.js"
+
+/** What a command prints, once it has this text. */
+const until = <E, R>(text: string, command: Effect.Effect<{ readonly stdout: string }, E, R>) =>
+  Effect.map(command, ({ stdout }) => stdout).pipe(
+    Effect.delay("20 millis"),
+    Effect.repeat({ until: (stdout) => stdout.includes(text) }),
+  )
+
+it.scopedLive("rows that became no run are listed with the reason, inserted again and discarded", () =>
+  Effect.gen(function* () {
+    const { cwd, env } = yield* room
+    const outbox = (...args: ReadonlyArray<string>) => run(["outbox", ...args], { cwd, env })
+    const insert = (project: string) =>
+      Effect.flatMap(
+        SqlClient.SqlClient,
+        (sql) =>
+          sql`INSERT INTO runlease_outbox (project, submission) VALUES (${project}, '{"agent": "echo"}')`,
+      ).pipe(Effect.provide(SqliteFile.layerWith({ filename: join(cwd, ".runlease/runlease.sqlite") })))
+    yield* insert("later")
+    yield* insert("never")
+    yield* until("2 rows refused, 0 rows not taken yet.", outbox("list"))
+    const refused = jsonLines((yield* outbox("list", "--json")).stdout)
+    expect(refused[0]).toMatchObject({
+      project: "later",
+      code: "ProjectNotFound",
+      message: "project: there is no project later",
+      submission: { agent: "echo" },
+    })
+
+    expect((yield* outbox("retry")).code).toBe(64)
+    expect((yield* outbox("discard", String(refused[1]!["id"]))).stdout).toBe("Discarded: 1 row\n")
+    yield* Effect.promise(() =>
+      fetch(`${env.RUNLEASE_URL}/projects`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${env.RUNLEASE_API_KEY}`, "content-type": "application/json" },
+        body: JSON.stringify({ slug: "later" }),
+      }),
+    )
+    expect(json((yield* outbox("retry", "--all", "--json")).stdout)).toEqual({ rows: 1 })
+    yield* until("0 rows refused, 0 rows not taken yet.", outbox("list"))
+  }).pipe(Effect.provide(NodeContext.layer)),
+)
+
+it.scopedLive("a database that no server has opened has no outbox, and the command says so", () =>
+  Effect.gen(function* () {
+    const { cwd, env } = yield* room
+    const missing = yield* run(["outbox", "list", "--database", "sqlite:nothing.sqlite"], { cwd, env })
+    expect([missing.code, missing.stderr]).toEqual([
+      64,
+      expect.stringContaining("There is no file nothing.sqlite"),
+    ])
+  }).pipe(Effect.provide(NodeContext.layer)),
+)
