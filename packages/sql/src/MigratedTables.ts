@@ -4,7 +4,7 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import { SqlError } from "@effect/sql/SqlError"
 import { ControlPlane, type ControlPlaneError } from "@runlease/core"
-import { type RunRows, StoreControlPlane, StoredRun } from "@runlease/store"
+import { type RunRows, StoreControlPlane } from "@runlease/store"
 import Sqlite from "better-sqlite3"
 import { Effect, Option } from "effect"
 import * as Migrations from "./Migrations.js"
@@ -24,12 +24,8 @@ import * as SqliteConnection from "./sqlite/SqliteConnection.js"
 import * as SqliteRows from "./sqlite/SqliteRows.js"
 import * as SqliteWakeups from "./sqlite/SqliteWakeups.js"
 
-const attempt = <A>(run: () => A): Effect.Effect<A, SqlError> =>
-  Effect.try({
-    try: run,
-    catch: (cause) =>
-      cause instanceof SqlError ? cause : new SqlError({ cause, message: "The statement failed" }),
-  })
+const failureOf = (cause: unknown): SqlError =>
+  cause instanceof SqlError ? cause : new SqlError({ cause, message: "The statement failed" })
 
 /**
  * `handle` is the connection of `database`. The rows of a transaction: the common operations are plain, the others are those of any SQL
@@ -37,33 +33,30 @@ const attempt = <A>(run: () => A): Effect.Effect<A, SqlError> =>
  */
 const sqliteRunRows = (database: Database, handle: Sqlite.Database): RunRows.RunRows<SqlError> => {
   const plain = SqliteRows.make(handle)
-  const insertCounted = SqliteRows.counterInserter(handle)
   const bulk = SqlRunRows.make(database)
   const { now, write } = database.dialect
-  const atNow = <A>(run: (instant: number) => A): Effect.Effect<A, SqlError> =>
-    Effect.flatMap(now, (instant) => attempt(() => run(instant)))
+  const atNow =
+    <Arguments extends ReadonlyArray<unknown>, A>(run: (now: number, ...of: Arguments) => A) =>
+    (...of: Arguments): Effect.Effect<A, SqlError> =>
+      Effect.flatMap(now, (instant) => Effect.try({ try: () => run(instant, ...of), catch: failureOf }))
+  const claimDetails = atNow(plain.claimDetails)
+  const writePlain = atNow(plain.write)
   return {
     ...bulk,
-    find: (refs) => attempt(() => plain.find(refs)),
-    search: (search) => atNow((instant) => plain.search(search, instant)),
-    advanceLanes: (lanes, admits) =>
-      atNow((instant) => {
-        const changes = StoredRun.advanced(plain.laneHeads(lanes), instant, admits)
-        plain.write(changes, instant)
-        return changes.map(StoredRun.afterChange)
-      }),
-    claimDetails: (runs, sessions) =>
-      sessions ? bulk.claimDetails(runs, sessions) : attempt(() => plain.claimDetails(runs)),
-    insert: (runs) => atNow((instant) => plain.insert(runs, instant)),
-    write: (changes, counted) =>
-      Effect.flatMap(now, (instant) => {
-        const states = attempt(() => {
-          plain.write(changes, instant)
-          insertCounted(counted)
-        })
-        const details = RunWrites.writeDetails(database, changes, instant)
-        return details.length === 0 ? states : Effect.zipRight(states, write(details))
-      }),
+    find: atNow(plain.find),
+    search: atNow(plain.search),
+    advanceLanes: atNow(plain.advanceLanes),
+    claimDetails: (runs, sessions) => (sessions ? bulk.claimDetails(runs, sessions) : claimDetails(runs)),
+    insert: atNow(plain.insert),
+    write: (changes, counted) => {
+      const written = writePlain(changes, counted)
+      return changes.every(RunWrites.isPlain)
+        ? written
+        : Effect.zipRight(
+            written,
+            Effect.flatMap(now, (instant) => write(RunWrites.writeDetails(database, changes, instant))),
+          )
+    },
   }
 }
 

@@ -77,7 +77,7 @@ const groupsOf = (changes: ReadonlyArray<RunRows.Change>): ReadonlyArray<Group> 
   const groups = new Map<string, Group>()
   for (const { after, before, key } of changes) {
     const table = tableOf(after)
-    const written = changedIn[table](before, after)
+    const written = changedIn[table]({ before, after })
     const name = `${table} ${written.columns}`
     const group = groups.get(name) ?? { table, names: namesOf(table, written), rows: [], before: [] }
     groups.set(name, group)
@@ -327,7 +327,7 @@ const insertClaims = (database: Database, changes: ReadonlyArray<RunRows.Change>
 }
 
 /** Whether a change is of the state and of the log alone, which most are. */
-const isPlain = ({ details, entries }: RunRows.Change): boolean =>
+export const isPlain = ({ details, entries }: RunRows.Change): boolean =>
   details === StoredRun.noDetails && !entries.some(({ event }) => StepRecord.isReserved(event))
 
 /** The statements of what changes besides states and logs. */

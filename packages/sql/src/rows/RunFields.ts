@@ -330,6 +330,13 @@ export const namesOf = (table: StateTable, { columns }: Pick<Written, "columns">
 /** All columns of a table but its key. */
 export const allNamesOf = (table: StateTable): ReadonlyArray<string> => columnsOf[table]
 
+/** A state before and after a change, and the details that it has changed. */
+interface Difference {
+  readonly before: RunState.RunState
+  readonly after: RunState.RunState
+  readonly details?: Details
+}
+
 /**
  * Makes the function that finds what a change writes into a table over a row of the same or another one: the columns that differ, and of
  * those that the other table lacks the ones with a value. What is the same as before is not encoded again.
@@ -343,7 +350,7 @@ export const differenceOf = (from: StateTable, to: StateTable) => {
     width: 2 ** encoders.length,
   }))
   const indexed = indexedIn[to].map((field) => ({ ...field, isStored: stored(field.column) }))
-  return (before: RunState.RunState, after: RunState.RunState, details: Details = noDetails): Written => {
+  return ({ after, before, details = noDetails }: Difference): Written => {
     let bits = 0
     let bit = 1
     const values: Array<Value> = []

@@ -8,7 +8,7 @@
 import * as RunFields from "../rows/RunFields.js"
 import { byTable, Gate, stateColumns, stateValues, type StateTable, tableOf } from "../rows/RunFields.js"
 import type { RequestSnapshot } from "@runlease/core"
-import { type CounterRows, LimitRules, RunRows } from "@runlease/store"
+import { type CounterRows, RunRows, StoredRun } from "@runlease/store"
 import Sqlite from "better-sqlite3"
 import { type Columns, rowsOf, type Value } from "../rows/Columns.js"
 import {
@@ -64,22 +64,37 @@ export const valuesInserter = (
 export const inserter = (prepare: Prepare, table: string, columns: Columns): ((row: Values) => number) => {
   const names = Object.keys(columns)
   const insert = valuesInserter(prepare, table, columns)
-  const valueOf = (value: unknown): Value =>
-    typeof value === "string" || typeof value === "number" ? value : null
-  return (row) => insert(names.map((name) => valueOf(row[name])))
+  return (row) => {
+    const values: Array<Value> = []
+    for (const name of names) {
+      const value = row[name]
+      values.push(typeof value === "string" || typeof value === "number" ? value : null)
+    }
+    return insert(values)
+  }
 }
 
+/** The operations of `RunRows` that each commit has, at the instant of its transaction. */
 export interface SqliteRows {
-  readonly find: (refs: ReadonlyArray<RunRows.RunRef>) => ReadonlyArray<RunRows.StoredRun>
-  readonly search: (search: RunRows.Search, now: number) => RunRows.Found
-  readonly laneHeads: (lanes: ReadonlyArray<RunRows.Lane>) => ReadonlyArray<RunRows.StoredRun>
+  readonly find: (now: number, refs: ReadonlyArray<RunRows.RunRef>) => ReadonlyArray<RunRows.StoredRun>
+  readonly search: (now: number, search: RunRows.Search) => RunRows.Found
+  readonly advanceLanes: (
+    now: number,
+    lanes: ReadonlyArray<RunRows.Lane>,
+    admits: boolean,
+  ) => ReadonlyArray<RunRows.StoredRun>
   /** Without sessions. */
   readonly claimDetails: (
+    now: number,
     runs: ReadonlyArray<RunRows.StoredRun>,
   ) => ReadonlyMap<RunRows.RunKey, RunRows.ClaimDetails>
-  readonly insert: (runs: ReadonlyArray<RunRows.NewRun>, now: number) => ReadonlyArray<RunRows.RunKey>
-  /** Writes states and logs, and not what is stored with them. */
-  readonly write: (changes: ReadonlyArray<RunRows.Change>, now: number) => void
+  readonly insert: (now: number, runs: ReadonlyArray<RunRows.NewRun>) => ReadonlyArray<RunRows.RunKey>
+  /** Writes states, logs and counters, and not what is stored with the states. */
+  readonly write: (
+    now: number,
+    changes: ReadonlyArray<RunRows.Change>,
+    counted: ReadonlyArray<CounterRows.CounterDelta>,
+  ) => void
 }
 
 /** The largest number of runs of each kind that are due in one commit. */
@@ -95,10 +110,6 @@ const runnableText = ({ agentId, implementationKind, workerKey }: RunRows.Probe)
     WHERE q.gate = 0 AND q.project_id = ? ${agentId === null ? "" : "AND q.agent_id = ?"}
       AND ${equals("q.implementation_kind", implementationKind)} AND ${equals("q.worker_key", workerKey)}
     ORDER BY q.priority DESC, q.rank, q.run_pk LIMIT ? + 0`
-
-/** Which of the statements for a probe is its own. */
-const shapeOf = ({ agentId, implementationKind, workerKey }: RunRows.Probe): number =>
-  (agentId === null ? 0 : 1) + (implementationKind === null ? 0 : 2) + (workerKey === null ? 0 : 4)
 
 const namedLeased = `SELECT ${leasedRuns.columns} FROM runs r CROSS JOIN leases l ON l.run_pk = r.run_pk
   WHERE r.project_id = ? AND r.run_id = ?`
@@ -116,16 +127,11 @@ const due = [
   `SELECT run_pk FROM leases WHERE timeout_at <= ? ORDER BY timeout_at LIMIT ${mostDue}`,
 ]
 const dueParents = `SELECT run_pk FROM outcomes WHERE open_children > 0 LIMIT ${mostDue}`
-/** Which limits there are that no submission names: one look at three indexes. */
-const scopedLimits = `SELECT 1 FROM (SELECT 1 FROM limits WHERE governs = 1 LIMIT 1)
-  UNION ALL SELECT 2 FROM (SELECT 1 FROM limits WHERE governs = 2 LIMIT 1)
-  UNION ALL SELECT 3 FROM (SELECT 1 FROM limit_agents LIMIT 1)`
-
-const toScopedLimits = (rows: ReadonlyArray<ReadonlyArray<Value>>): LimitRules.ScopedLimits => {
-  if (rows.length === 0) return LimitRules.noScopedLimits
-  const marks = new Set(rows.map(([mark]) => Number(mark)))
-  return { agents: marks.has(1), projects: marks.has(2), named: marks.has(3) }
-}
+/** Which limits there are that no submission names, by their places in `scopes`: one look at three indexes. */
+const scopes = ["agents", "projects", "named"] as const
+const scopedLimits = `SELECT 0 FROM (SELECT 1 FROM limits WHERE governs = 1 LIMIT 1)
+  UNION ALL SELECT 1 FROM (SELECT 1 FROM limits WHERE governs = 2 LIMIT 1)
+  UNION ALL SELECT 2 FROM (SELECT 1 FROM limit_agents LIMIT 1)`
 
 const heads = unfinishedTables.map(
   (table) => `SELECT run_pk FROM ${table} WHERE project_id = ? AND lane = ? AND lane IS NOT NULL
@@ -157,22 +163,6 @@ export const make = (database: Sqlite.Database): SqliteRows => {
   const findHeads = heads.map(prepare)
   const runnable = new Map<number, Prepared>()
 
-  const findRunnable = (probe: RunRows.Probe): ReadonlyArray<RunRows.StoredRun> => {
-    const shape = shapeOf(probe)
-    const statement = runnable.get(shape) ?? prepare(runnableText(probe))
-    runnable.set(shape, statement)
-    const { agentId, implementationKind, projectId, wanted, workerKey } = probe
-    const parameters = [projectId, agentId, implementationKind, workerKey, wanted]
-    return statement.all(...parameters.filter((value) => value !== null)).map(queuedRuns.toValue)
-  }
-
-  const readDue = (now: number): Pick<RunRows.Found, "due" | "scopedLimits"> => {
-    const due: Array<RunRows.RunKey> = []
-    for (const statement of findDue) for (const [key] of statement.all(now)) due.push(Number(key))
-    for (const [key] of findDueParents.all()) due.push(Number(key))
-    return { due, scopedLimits: toScopedLimits(findScoped.all()) }
-  }
-
   const insertRun = valuesInserter(prepare, "runs", runColumns)
   const insertInput = inserter(prepare, "inputs", inputColumns)
   const insertConversation = inserter(prepare, "conversations", conversationColumns)
@@ -181,11 +171,21 @@ export const make = (database: Sqlite.Database): SqliteRows => {
   const insertEvent = prepare(
     "INSERT INTO events (run_pk, event_id, sequence, payload, created_at) VALUES (?, ?, ?, ?, ?)",
   )
+  const insertDelta = inserter(prepare, "counter_deltas", deltaColumns)
   const writeStates = stateWriter(prepare)
+
+  const write: SqliteRows["write"] = (now, unordered, counted) => {
+    const changes = inKeyOrder(unordered)
+    writeStates(changes)
+    for (const { entries, key } of changes) {
+      for (const { eventId, sequence, text } of entries) insertEvent.run(key, eventId, sequence, text, now)
+    }
+    for (const delta of counted) insertDelta({ ...deltaRow(delta) })
+  }
 
   return {
     // Most runs that a commit names are under a lease.
-    find: (refs) =>
+    find: (_now, refs) =>
       refs.flatMap(({ projectId, runId }) => {
         const leased = findLeased.get(projectId, runId)
         if (leased !== undefined) return [leasedRuns.toValue(leased)]
@@ -193,25 +193,50 @@ export const make = (database: Sqlite.Database): SqliteRows => {
         return found === undefined ? [] : [allRuns.toValue(found)]
       }),
 
-    search: ({ claims, probes }, now) => ({
-      runnable: probes.map(findRunnable),
-      claimedBefore: claims.map(({ claimId, workerId }) =>
-        findClaimedBefore.all(claimId, workerId).map((row) => {
-          const { project_id, run_id } = toRef(row)
-          return { projectId: project_id, runId: run_id }
-        }),
-      ),
-      ...readDue(now),
-    }),
+    search: (now, { claims, probes }) => {
+      const found: Array<ReadonlyArray<RunRows.StoredRun>> = []
+      for (const probe of probes) {
+        const { agentId, implementationKind, projectId, wanted, workerKey } = probe
+        const shape =
+          (agentId === null ? 0 : 1) + (implementationKind === null ? 0 : 2) + (workerKey === null ? 0 : 4)
+        const statement = runnable.get(shape) ?? prepare(runnableText(probe))
+        runnable.set(shape, statement)
+        const parameters: Array<Value> = [projectId]
+        for (const value of [agentId, implementationKind, workerKey]) {
+          if (value !== null) parameters.push(value)
+        }
+        found.push(statement.all(...parameters, wanted).map(queuedRuns.toValue))
+      }
 
-    laneHeads: (lanes) =>
-      lanes.flatMap(({ lane, projectId }) => {
-        const keys = findHeads.flatMap((statement) => statement.get(projectId, lane)?.map(Number) ?? [])
+      const claimedBefore: Array<ReadonlyArray<RunRows.RunRef>> = []
+      for (const { claimId, workerId } of claims) {
+        const rows = findClaimedBefore.all(claimId, workerId).map(toRef)
+        claimedBefore.push(rows.map(({ project_id, run_id }) => ({ projectId: project_id, runId: run_id })))
+      }
+
+      const due: Array<RunRows.RunKey> = []
+      for (const statement of findDue) for (const [key] of statement.all(now)) due.push(Number(key))
+      for (const [key] of findDueParents.all()) due.push(Number(key))
+
+      const scoped = { agents: false, projects: false, named: false }
+      for (const [mark] of findScoped.all()) scoped[scopes[Number(mark)]!] = true
+      return { runnable: found, claimedBefore, due, scopedLimits: scoped }
+    },
+
+    advanceLanes: (now, lanes, admits) => {
+      const first: Array<RunRows.StoredRun> = []
+      for (const { lane, projectId } of lanes) {
+        const keys: Array<number> = []
+        for (const statement of findHeads) keys.push(...(statement.get(projectId, lane) ?? []).map(Number))
         const head = keys.length === 0 ? undefined : findKeyed.get(Math.min(...keys))
-        return head === undefined ? [] : [allRuns.toValue(head)]
-      }),
+        if (head !== undefined) first.push(allRuns.toValue(head))
+      }
+      const changes = StoredRun.advanced(first, now, admits)
+      write(now, changes, [])
+      return changes.map(StoredRun.afterChange)
+    },
 
-    claimDetails: (runs) => {
+    claimDetails: (_now, runs) => {
       const found = new Map<RunRows.RunKey, RunRows.ClaimDetails>()
       let left = RunRows.maxClaimBytes
       for (const { key, state } of runs) {
@@ -225,24 +250,21 @@ export const make = (database: Sqlite.Database): SqliteRows => {
       return found
     },
 
-    insert: (runs, now) =>
-      runs.map((run) => {
+    insert: (now, runs) => {
+      const keys: Array<RunRows.RunKey> = []
+      for (const run of runs) {
         const key = insertRun(newValues(run))
         insertInput(firstInputRow(key, run))
         insertState[tableOf(run.state)](stateValues(key, run.state))
         const { labels } = run.details
         for (const name in labels) insertLabel.run(run.state.spec.projectId, name, labels[name]!, key)
         if (run.newConversation) insertConversation(newConversationRow(run.state.spec, now))
-        return key
-      }),
-
-    write: (unordered, now) => {
-      const changes = inKeyOrder(unordered)
-      writeStates(changes)
-      for (const { entries, key } of changes) {
-        for (const { eventId, sequence, text } of entries) insertEvent.run(key, eventId, sequence, text, now)
+        keys.push(key)
       }
+      return keys
     },
+
+    write,
   }
 }
 
@@ -293,7 +315,7 @@ const staying = (prepare: Prepare, table: StateTable): Write => {
   const check = prepare(`SELECT 1 FROM ${table} WHERE ${condition}`)
   return (changes) => {
     for (const change of changes) {
-      const written = difference(change.before, change.after, change.details)
+      const written = difference(change)
       const expected = seenBy(change, table)
       const found =
         written.columns === 0
@@ -348,13 +370,12 @@ const moving = (prepare: Prepare, from: StateTable, to: StateTable): Write => {
   const difference = RunFields.differenceOf(from, to)
   const moveEach = movingEach(prepare, from, to)
   const moveAll = movingAll(prepare, from, to)
-  const differenceOf = ({ after, before, details }: RunRows.Change) => difference(before, after, details)
   return (changes) => {
     if (changes.length < fewest) {
-      for (const change of changes) moveEach(change, differenceOf(change))
+      for (const change of changes) moveEach(change, difference(change))
       return
     }
-    const written = changes.map(differenceOf)
+    const written = changes.map(difference)
     const expected = changes.map((change) => seenOf(from, change))
     for (let start = 0, end = 0; start < changes.length; start = end) {
       const first = written[start]!
@@ -387,15 +408,5 @@ export const stateWriter = (prepare: Prepare): Write => {
       else group.push(change)
     }
     for (const [write, group] of groups) write(group)
-  }
-}
-
-/** Adds what a commit has counted. */
-export const counterInserter = (
-  database: Sqlite.Database,
-): ((counted: ReadonlyArray<CounterRows.CounterDelta>) => void) => {
-  const insert = inserter(preparing(database), "counter_deltas", deltaColumns)
-  return (counted) => {
-    for (const delta of counted) insert({ ...deltaRow(delta) })
   }
 }
