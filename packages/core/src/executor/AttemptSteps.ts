@@ -1,5 +1,5 @@
 /** The steps of one attempt: records of the attempts before it from the log, and those that enter the log now. */
-import { type Clock, DateTime, Duration, Effect, Option, Stream } from "effect"
+import { DateTime, Duration, Effect, Option, Stream } from "effect"
 import * as AgentEvent from "../model/AgentEvent.js"
 import * as Ids from "../model/Ids.js"
 import * as InboxMessage from "../model/InboxMessage.js"
@@ -195,25 +195,6 @@ export const messagesAfter = (
       })
     return readFrom(eventId)
   })
-
-/**
- * The store's time for the holder of a lease: as its claim reports it, and from then on by the monotonic clock. It is never ahead of the
- * store's. A control plane that grants no lease is assumed to have the worker's time.
- *
- * Units: milliseconds since the epoch.
- */
-export const storeTime = (
-  { leaseExpiresAt }: ClaimedRun,
-  leaseDuration: Duration.Duration,
-  clock: Clock.Clock,
-): (() => number) => {
-  const claimed = clock.unsafeCurrentTimeNanos()
-  const claimedAt =
-    leaseExpiresAt === null
-      ? clock.unsafeCurrentTimeMillis()
-      : leaseExpiresAt.epochMillis - Duration.toMillis(leaseDuration)
-  return () => claimedAt + Math.floor(Number(clock.unsafeCurrentTimeNanos() - claimed) / 1e6)
-}
 
 /**
  * `recorded` is what the attempts before this one have recorded. It is run at the first step, and again only where that one failed

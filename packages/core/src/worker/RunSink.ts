@@ -111,6 +111,25 @@ const own = (event: AgentEvent.LogEvent): AgentEvent.LogEvent => {
 }
 
 /**
+ * The store's time for the holder of a lease: as its claim reports it, and from then on by the monotonic clock. It is never ahead of the
+ * store's. A control plane that grants no lease is assumed to have the worker's time.
+ *
+ * Units: milliseconds since the epoch.
+ */
+const storeTimeOf = (
+  { leaseExpiresAt }: ClaimedRun,
+  leaseDuration: Duration.Duration,
+  clock: Clock.Clock,
+): (() => number) => {
+  const claimed = clock.unsafeCurrentTimeNanos()
+  const claimedAt =
+    leaseExpiresAt === null
+      ? clock.unsafeCurrentTimeMillis()
+      : leaseExpiresAt.epochMillis - Duration.toMillis(leaseDuration)
+  return () => claimedAt + Math.floor(Number(clock.unsafeCurrentTimeNanos() - claimed) / 1e6)
+}
+
+/**
  * Makes the sink of one run. `fork` starts the fiber that appends, with the first event. `stop` is called when the run
  * must end while the executor is running: by an event that it emits, or since the log refuses an append.
  *
@@ -133,7 +152,7 @@ export const make = (options: {
   let ofRun: AttemptSteps.LoggedSteps | undefined
   let parking: Parking.Parking | undefined
   let inbox = claimed.inbox ?? 0
-  const storeTime = AttemptSteps.storeTime(claimed, options.leaseDuration, options.clock)
+  const storeTime = storeTimeOf(claimed, options.leaseDuration, options.clock)
   const ofLog = <A, E extends { readonly _tag: string }>(reading: Effect.Effect<A, E, RunLog>) =>
     retryUnavailable(Effect.provideService(reading, RunLog, options.log))
   const steps = () =>

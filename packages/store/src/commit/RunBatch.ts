@@ -372,8 +372,6 @@ export const make = <X>(
     yield* write()
   })
 
-  const storeRanks = (): ReadonlyArray<Effect.Effect<void, X>> => fairnessEntered?.store() ?? []
-
   /** Lets in, or out, the runs at limits that have changed. */
   const admit = Effect.suspend(() => limitsEntered?.admit ?? Effect.void)
 
@@ -440,7 +438,7 @@ export const make = <X>(
       advance(false),
       ...lateReads,
       handOver.read(),
-      ...storeRanks(),
+      ...(fairnessEntered?.store() ?? []),
       rows.commit,
     ])
   })

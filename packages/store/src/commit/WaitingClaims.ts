@@ -54,37 +54,10 @@ export interface ClaimReservation {
   readonly undo: () => void
 }
 
-/** How a claim waits. */
-export interface Wait {
-  /**
-   * Ends with the runs that a commit hands over, or with undefined when the claim has to look again. `blocked`: the limit of its project
-   * was in the way of the runs that it has found.
-   */
-  readonly next: (time: Duration.DurationInput, blocked: boolean) => Effect.Effect<HandedRuns | undefined>
-}
-
-export interface WaitingClaims {
-  /**
-   * Adds a claim that is about to look; it waits from the first `next` until the Scope closes. When it then has not received
-   * what ended its wait, a wake-up is passed on, and runs go to `handBack`.
-   */
-  readonly join: (
-    request: ClaimSearch.Request,
-    handBack: (runs: ReadonlyArray<ClaimedRunRef>) => Effect.Effect<void>,
-  ) => Effect.Effect<Wait, never, Scope.Scope>
-  /** Wakes the first claim that accepts such a run, unless the limit of its project is in its way. */
-  readonly wake: (route: Route) => void
-  /** Wakes the claims for which the limit of this project may have been in the way. */
-  readonly wakeBlocked: (projectId: string) => void
-  readonly wakeAll: () => void
-  /** Whether a commit could hand a run to one of them. */
-  readonly someWait: () => boolean
-  readonly reserve: () => ClaimReservation
-}
-
 type HandBack = (runs: ReadonlyArray<ClaimedRunRef>) => Effect.Effect<void>
 
-interface Waiter {
+/** A claim that looks or waits. */
+export interface Waiter {
   readonly request: ClaimSearch.Request
   readonly handBack: HandBack
   /** Names the claim, if it has an id. A repeat has the same name. */
@@ -100,6 +73,34 @@ interface Waiter {
   /** The run that it was woken for. */
   route: Route | undefined
   handed: HandedRuns | undefined
+}
+
+export interface WaitingClaims {
+  /**
+   * Adds a claim that is about to look; it waits from the first `next` until the Scope closes. When it then has not received
+   * what ended its wait, a wake-up is passed on, and runs go to `handBack`.
+   */
+  readonly join: (
+    request: ClaimSearch.Request,
+    handBack: (runs: ReadonlyArray<ClaimedRunRef>) => Effect.Effect<void>,
+  ) => Effect.Effect<Waiter, never, Scope.Scope>
+  /**
+   * Waits, and ends with the runs that a commit hands over, or with undefined when the claim has to look again. `blocked`: the limit of its
+   * project was in the way of the runs that it has found.
+   */
+  readonly next: (
+    waiter: Waiter,
+    time: Duration.DurationInput,
+    blocked: boolean,
+  ) => Effect.Effect<HandedRuns | undefined>
+  /** Wakes the first claim that accepts such a run, unless the limit of its project is in its way. */
+  readonly wake: (route: Route) => void
+  /** Wakes the claims for which the limit of this project may have been in the way. */
+  readonly wakeBlocked: (projectId: string) => void
+  readonly wakeAll: () => void
+  /** Whether a commit could hand a run to one of them. */
+  readonly someWait: () => boolean
+  readonly reserve: () => ClaimReservation
 }
 
 export const make = (): WaitingClaims => {
@@ -133,24 +134,16 @@ export const make = (): WaitingClaims => {
       return waiter.handed === undefined ? Effect.void : waiter.handBack(waiter.handed.runs)
     })
 
-  const next = (waiter: Waiter, time: Duration.DurationInput, blocked: boolean) =>
-    Effect.gen(function* () {
-      waiter.armed = true
-      waiter.blocked = blocked
-      const ended = yield* Effect.timeoutOption(Deferred.await(waiter.ended), time)
-      // A claim that no commit has reserved leaves; a reserved one waits for the end of the commit.
-      const isReserved = Option.isNone(ended) && !waiting.delete(waiter)
-      const handed = isReserved ? yield* Deferred.await(waiter.ended) : Option.getOrUndefined(ended)
-      waiter.received = true
-      return handed
-    })
-
-  /**
-   * A repeat gets the runs of its claim, so it is not reserved while a commit has its claim. Older runs are left for a claim that the limit of
-   * its project blocks.
-   */
-  const mayTake = ({ armed, blocked, name, request }: Waiter, route: Route): boolean =>
-    armed && !blocked && ClaimSearch.accepts(request, route) && (name === undefined || !takenNames.has(name))
+  const next = Effect.fnUntraced(function* (waiter: Waiter, time: Duration.DurationInput, blocked: boolean) {
+    waiter.armed = true
+    waiter.blocked = blocked
+    const ended = yield* Effect.timeoutOption(Deferred.await(waiter.ended), time)
+    // A claim that no commit has reserved leaves; a reserved one waits for the end of the commit.
+    const isReserved = Option.isNone(ended) && !waiting.delete(waiter)
+    const handed = isReserved ? yield* Deferred.await(waiter.ended) : Option.getOrUndefined(ended)
+    waiter.received = true
+    return handed
+  })
 
   const free = ({ name }: Waiter): void => {
     if (name !== undefined) takenNames.delete(name)
@@ -172,11 +165,17 @@ export const make = (): WaitingClaims => {
     /** The reserved claims, with how many runs each gets. The one whose last run came first is the first. */
     const reserved = new Map<Waiter, { count: number; readonly claim: WaitingClaim }>()
 
-    const takeFirst = (route: Route): Waiter | undefined => {
+    /**
+     * The first that no commit has reserved, else one that this commit has reserved. A repeat gets the runs of its claim, so it is not reserved
+     * while a commit has its claim. Older runs are left for a claim that the limit of its project blocks.
+     */
+    const firstFor = (route: Route): Waiter | undefined => {
       for (const waiter of waiting) {
-        if (!mayTake(waiter, route)) continue
+        const { armed, blocked, name, request } = waiter
+        if (!armed || blocked || !ClaimSearch.accepts(request, route)) continue
+        if (name !== undefined && takenNames.has(name)) continue
         waiting.delete(waiter)
-        if (waiter.name !== undefined) takenNames.add(waiter.name)
+        if (name !== undefined) takenNames.add(name)
         return waiter
       }
       for (const [waiter, { count }] of reserved) {
@@ -187,7 +186,7 @@ export const make = (): WaitingClaims => {
 
     return {
       take: (route) => {
-        const waiter = takeFirst(route)
+        const waiter = firstFor(route)
         if (waiter === undefined) return undefined
         const turn = reserved.get(waiter) ?? {
           count: 0,
@@ -208,33 +207,29 @@ export const make = (): WaitingClaims => {
     }
   }
 
-  const add = (request: ClaimSearch.Request, handBack: HandBack): Waiter => {
-    const waiter: Waiter = {
-      request,
-      handBack,
-      name: request.claimId === null ? undefined : `${request.workerId} ${request.claimId}`,
-      ended: Deferred.unsafeMake(FiberId.none),
-      armed: false,
-      blocked: false,
-      received: false,
-      left: false,
-      route: undefined,
-      handed: undefined,
-    }
-    waiting.add(waiter)
-    StoreMetrics.waitingClaims.add(1)
-    return waiter
-  }
-
   return {
     join: (request, handBack) =>
-      Effect.map(
-        Effect.acquireRelease(
-          Effect.sync(() => add(request, handBack)),
-          leave,
-        ),
-        (waiter): Wait => ({ next: (time, blocked) => next(waiter, time, blocked) }),
+      Effect.acquireRelease(
+        Effect.sync(() => {
+          const waiter: Waiter = {
+            request,
+            handBack,
+            name: request.claimId === null ? undefined : `${request.workerId} ${request.claimId}`,
+            ended: Deferred.unsafeMake(FiberId.none),
+            armed: false,
+            blocked: false,
+            received: false,
+            left: false,
+            route: undefined,
+            handed: undefined,
+          }
+          waiting.add(waiter)
+          StoreMetrics.waitingClaims.add(1)
+          return waiter
+        }),
+        leave,
       ),
+    next,
     wake,
     wakeBlocked: (projectId) => {
       for (const waiter of Array.from(waiting)) {

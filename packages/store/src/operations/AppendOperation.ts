@@ -8,7 +8,6 @@ import type { Appended, AppendError, AppendRequest, EventRefused } from "@runlea
 import { Effect, Either, Function } from "effect"
 import { admits, holds } from "../rules/Transition.js"
 import * as RunTransitions from "../rules/RunTransitions.js"
-import { inOrder } from "../rows/InOrder.js"
 import type { RunBatch } from "../commit/RunBatch.js"
 import type { RunOperation } from "../commit/RunCommits.js"
 import type { StoredRun } from "../rows/RunRows.js"
@@ -92,10 +91,19 @@ export const append = <X>(
   })
 }
 
+const appendAll = Effect.fnUntraced(function* <X>(
+  requests: ReadonlyArray<Request>,
+  batch: RunBatch<X>,
+): Effect.fn.Return<ReadonlyArray<Either.Either<Appended, Refusal>>, X> {
+  const verdicts: Array<Either.Either<Appended, Refusal>> = []
+  for (const request of requests) verdicts.push(yield* append(batch, request))
+  return verdicts
+})
+
 export const operation = <X>(): RunOperation<Request, Appended, Appended, Refusal, X> => ({
   name: "RunLog.append",
   refs: ({ append: { runId }, projectId }) => [{ projectId, runId }],
-  decide: (requests, batch) => inOrder(requests, (request) => append(batch, request)),
+  decide: appendAll,
   answer: Function.identity,
 })
 

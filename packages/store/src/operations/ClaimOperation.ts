@@ -7,6 +7,7 @@
  */
 import * as CarriedMessages from "@runlease/core/CarriedMessages"
 import type { Claims } from "@runlease/core/Claims"
+import type { ControlPlaneUnavailable } from "@runlease/core/ControlPlaneUnavailable"
 import type * as Ids from "@runlease/core/Ids"
 import { forExecutor } from "@runlease/core/RequestSnapshot"
 import type { ClaimedRun } from "@runlease/core/Run"
@@ -32,7 +33,7 @@ import {
   maxClaimBytes,
 } from "../rows/RunRows.js"
 import * as StoreMetrics from "../commit/StoreMetrics.js"
-import type { Wait } from "../commit/WaitingClaims.js"
+import type { WaitingClaims } from "../commit/WaitingClaims.js"
 import { slowPoll, type Wakeups } from "../commit/Wakeups.js"
 import type { StoreReads } from "../rows/StoreReads.js"
 import * as Carried from "./Carried.js"
@@ -122,7 +123,7 @@ const isStale = <X>(batch: RunBatch<X>, assigned: ReadonlyArray<ClaimSearch.Assi
 
 /** `blocked`: the requests for whose runs the limit of the project had no room. */
 interface ClaimedRuns {
-  readonly runs: ReadonlyMap<Request, Array<TakenRun>>
+  readonly runs: Map<Request, Array<TakenRun>>
   readonly blocked: Set<Request>
 }
 
@@ -180,9 +181,9 @@ const takeWithLimits = <X>(
   requests: ReadonlyArray<Request>,
   assigned: ReadonlyArray<ClaimSearch.Assignment>,
   claimed: ClaimedRuns,
-): Effect.Effect<ClaimedRuns, X> =>
+): Effect.Effect<void, X> =>
   Effect.flatMap(batch.limits().lock(assigned.flatMap(({ run }) => batch.limits().limitsOf(run))), () => {
-    if (take(batch, assigned, claimed) === 0) return Effect.succeed(claimed)
+    if (take(batch, assigned, claimed) === 0) return Effect.void
     const wanting = new Map(requests.map((request) => [left(request, claimed), request]))
     const origin = (request: Request): Request => wanting.get(request)!
     return batch.flush().pipe(
@@ -194,35 +195,6 @@ const takeWithLimits = <X>(
       }),
     )
   })
-
-/** Claims runnable runs, for each request in its order of preference. */
-const takeAnew = <X>(
-  batch: RunBatch<X>,
-  plan: ClaimSearch.Plan,
-  requests: ReadonlyArray<Request>,
-  found: Found,
-): Effect.Effect<ClaimedRuns, X> => {
-  const assign = (among: Found) => ClaimSearch.assign(requests, (request) => plan.runnable(request, among))
-  const takeAll = (assigned: ReadonlyArray<ClaimSearch.Assignment>): Effect.Effect<ClaimedRuns, X> => {
-    const claimed: ClaimedRuns = {
-      runs: new Map(requests.map((request) => [request, []])),
-      blocked: new Set(),
-    }
-    if (assigned.some(({ run }) => batch.mayBeLimited(run))) {
-      return takeWithLimits(batch, plan, requests, assigned, claimed)
-    }
-    take(batch, assigned, claimed)
-    return Effect.succeed(claimed)
-  }
-  const assigned = assign(found)
-  if (found.due.length === 0 && !isStale(batch, assigned)) return takeAll(assigned)
-  // A run that was due may be runnable now, and takes its turn by age and priority too.
-  return Sweeper.moveDue(batch, found.due).pipe(
-    Effect.zipRight(batch.flush()),
-    Effect.zipRight(batch.rows.search(plan.search)),
-    Effect.flatMap((again) => takeAll(assign(again))),
-  )
-}
 
 /** Its generator function is made once: one that is made for each commit would keep the commit in memory until the next full collection. */
 const claimAll = Effect.fnUntraced(function* <X>(
@@ -239,7 +211,22 @@ const claimAll = Effect.fnUntraced(function* <X>(
   const { first, repeats } = separate(
     again.size === 0 ? requests : requests.filter((request) => !again.has(request)),
   )
-  const { blocked, runs: claimed } = yield* takeAnew(batch, plan, first, found)
+
+  // Each request gets runnable runs in its order of preference. A run that was due may be runnable now, and takes its turn too.
+  const assign = (among: Found) => ClaimSearch.assign(first, (request) => plan.runnable(request, among))
+  let assigned = assign(found)
+  if (found.due.length > 0 || isStale(batch, assigned)) {
+    yield* Sweeper.moveDue(batch, found.due)
+    yield* batch.flush()
+    assigned = assign(yield* batch.rows.search(plan.search))
+  }
+  const claims: ClaimedRuns = { runs: new Map(), blocked: new Set() }
+  for (const request of first) claims.runs.set(request, [])
+  if (assigned.some(({ run }) => batch.mayBeLimited(run))) {
+    yield* takeWithLimits(batch, plan, first, assigned, claims)
+  } else take(batch, assigned, claims)
+  const { blocked, runs: claimed } = claims
+
   for (const [request, before] of repeats) again.set(request, giveAgain(batch, request, claimed.get(before)!))
   const all = new Map<RunKey, StoredRun>()
   let sessions = again.size > 0
@@ -316,61 +303,49 @@ export const handBackOperation = <X>(): RunOperation<Abandoned, void, void, neve
 
 // The port of claims over the commits of a store. A claim may wait until a run is runnable.
 
-/** The result of a look. `blocked`: the limit of the project was in the way of runs. */
-interface Look {
-  readonly runs: ReadonlyArray<ClaimedRun>
-  readonly blocked: boolean
-}
-
-interface Options<E> {
-  readonly claimNow: Effect.Effect<Look, E>
-  readonly wait: Duration.DurationInput
-  readonly join: Effect.Effect<Wait, never, Scope.Scope>
+/**
+ * A claim that waits. `begun`: the monotonic time at which it began. `look` claims now; `blocked`: the limit of the project was in the way
+ * of runs.
+ */
+interface LongPoll {
+  readonly begun: bigint
+  readonly waitMillis: number
+  readonly look: Effect.Effect<Pick<ClaimAnswer, "runs" | "blocked">, ControlPlaneUnavailable>
+  readonly waiting: WaitingClaims
+  readonly join: ReturnType<WaitingClaims["join"]>
 }
 
 const waitedMillis = (begun: bigint, nanos: bigint): number =>
   Math.max(0, Math.floor(Number(nanos - begun) / 1e6))
 
-const foundAt = (
-  begun: bigint,
-  runs: ReadonlyArray<ClaimedRun>,
-  since: bigint,
-): ReadonlyArray<ClaimedRun> => {
+/**
+ * Joins those that wait, looks again, and waits until a commit hands over runs. Undefined where it is to look again.
+ *
+ * A run that becomes runnable in between is not missed. `waitedMillis` is the time until the look that found the runs, or until the commit
+ * that handed them over, on the monotonic clock and rounded down, since the holder counts its lease from then.
+ */
+const round = Effect.fnUntraced(function* ({
+  begun,
+  join,
+  look,
+  waiting,
+  waitMillis,
+}: LongPoll): Effect.fn.Return<ReadonlyArray<ClaimedRun> | undefined, ControlPlaneUnavailable, Scope.Scope> {
+  const waiter = yield* join
+  let since = yield* Clock.currentTimeNanos
+  const looked = yield* look
+  let { runs } = looked
+  if (runs.length === 0) {
+    const left = waitMillis - waitedMillis(begun, yield* Clock.currentTimeNanos)
+    if (left <= 0) return []
+    const time = Duration.min(Duration.millis(left), slowPoll)
+    const handed = yield* waiting.next(waiter, time, looked.blocked)
+    if (handed === undefined) return undefined
+    runs = handed.runs
+    since = handed.since
+  }
   const waited = waitedMillis(begun, since)
   return runs.map((run): ClaimedRun => ({ ...run, waitedMillis: waited }))
-}
-
-/** Joins those that wait, looks, and waits. Undefined where it is to look again. */
-const round = Effect.fnUntraced(function* <E>(
-  begun: bigint,
-  { claimNow, join, wait }: Options<E>,
-): Effect.fn.Return<ReadonlyArray<ClaimedRun> | undefined, E, Scope.Scope> {
-  const { next } = yield* join
-  const since = yield* Clock.currentTimeNanos
-  const { blocked, runs } = yield* claimNow
-  if (runs.length > 0) return foundAt(begun, runs, since)
-  const left = Duration.toMillis(wait) - waitedMillis(begun, yield* Clock.currentTimeNanos)
-  if (left <= 0) return []
-  const handed = yield* next(Duration.min(Duration.millis(left), slowPoll), blocked)
-  return handed && foundAt(begun, handed.runs, handed.since)
-})
-
-/**
- * Claims now and, while that returns no run, again at each wake-up until `wait` has passed, or until a commit hands it runs.
- *
- * A claim that waits joins, and looks again before it waits, so a run that becomes runnable in between is not missed. Most claims
- * find runs at once, and never join. `waitedMillis` is the time until the look that found the runs, or until the commit that handed them
- * over, on the monotonic clock and rounded down, since the holder counts its lease from then.
- */
-const claimWithin = Effect.fnUntraced(function* <E>(
-  options: Options<E>,
-): Effect.fn.Return<ReadonlyArray<ClaimedRun>, E> {
-  const begun = yield* Clock.currentTimeNanos
-  const { runs } = yield* options.claimNow
-  if (runs.length > 0 || Duration.equals(options.wait, Duration.zero)) return runs
-  let found: ReadonlyArray<ClaimedRun> | undefined
-  while (found === undefined) found = yield* Effect.scoped(round(begun, options))
-  return found
 })
 
 /** Those of these runs whose carried messages fit into one answer, and the others. The first fits in any case. */
@@ -399,30 +374,41 @@ export const claims = <X>(
   const handBack = commits.operation(handBackOperation<X>())
   const claimNow = commits.operation(claim(handBack))
   return (projectId) => ({
-    claim: (request) =>
-      Effect.flatMap(worker(request.workerId), (identity): ReturnType<Claims["Type"]["claim"]> => {
-        if (identity.projectId !== projectId) return new WorkerNotFound({ workerId: request.workerId })
-        const claim = ClaimSearch.request(identity, request)
-        const giveBack = (runs: ReadonlyArray<ClaimedRunRef>) =>
-          runs.length === 0 ? Effect.void : Effect.ignoreLogged(handBack({ request: claim, runs }))
-        const claimed = claimWithin({
-          claimNow: Effect.tap(claimNow(claim), ({ withheld }) => giveBack(withheld)),
-          wait: (claim.limit > claim.ahead && request.wait) || Duration.zero,
-          join: wakeups.claims.join(ClaimSearch.waiting(claim), (runs) =>
-            // The commit that hands runs over does not wait for another one, nor does a claim whose caller has gone.
-            Effect.asVoid(Effect.forkIn(Effect.ignoreLogged(handBack({ request: claim, runs })), scope)),
-          ),
-        })
-        return Effect.flatMap(claimed, (all) => {
-          if (all.every(({ snapshot }) => snapshot.carries === undefined)) return Effect.succeed(all)
-          const { runs, withheld } = separateWithheld(all)
-          return Effect.forEach(runs, (run) =>
-            Effect.map(
-              read("Claims.claim", Carried.whole({ projectId, runId: run.runId }, run.snapshot)),
-              (snapshot): ClaimedRun => ({ ...run, snapshot }),
-            ),
-          ).pipe(Effect.zipLeft(giveBack(withheld)))
-        })
-      }),
+    claim: Effect.fnUntraced(function* (request) {
+      const identity = yield* worker(request.workerId)
+      if (identity.projectId !== projectId) return yield* new WorkerNotFound({ workerId: request.workerId })
+      const claim = ClaimSearch.request(identity, request)
+      const look = Effect.tap(claimNow(claim), ({ withheld }) =>
+        withheld.length === 0
+          ? Effect.void
+          : Effect.ignoreLogged(handBack({ request: claim, runs: withheld })),
+      )
+
+      // Most claims find runs at once, and never join. The others claim again at each wake-up until their wait has passed.
+      const begun = yield* Clock.currentTimeNanos
+      let found: ReadonlyArray<ClaimedRun> | undefined = (yield* look).runs
+      const waitMillis = claim.limit > claim.ahead ? Duration.toMillis(request.wait ?? Duration.zero) : 0
+      if (found.length === 0 && waitMillis > 0) {
+        const join = wakeups.claims.join(ClaimSearch.waiting(claim), (runs) =>
+          // The commit that hands runs over does not wait for another one, nor does a claim whose caller has gone.
+          Effect.asVoid(Effect.forkIn(Effect.ignoreLogged(handBack({ request: claim, runs })), scope)),
+        )
+        const waiting = { begun, waitMillis, look, waiting: wakeups.claims, join }
+        do found = yield* Effect.scoped(round(waiting))
+        while (found === undefined)
+      }
+
+      if (found.every(({ snapshot }) => snapshot.carries === undefined)) return found
+      const { runs, withheld } = separateWithheld(found)
+      const whole: Array<ClaimedRun> = []
+      for (const run of runs) {
+        const ref = { projectId, runId: run.runId }
+        whole.push({ ...run, snapshot: yield* read("Claims.claim", Carried.whole(ref, run.snapshot)) })
+      }
+      if (withheld.length > 0) {
+        yield* Effect.ignoreLogged(handBack({ request: claim, runs: withheld }))
+      }
+      return whole
+    }),
   })
 }

@@ -21,7 +21,6 @@ import { Data, DateTime, Duration, Effect, Either, Function, Stream, Struct } fr
 import type { RunBatch } from "../commit/RunBatch.js"
 import type { RunCommits, RunOperation } from "../commit/RunCommits.js"
 import type { Wakeups } from "../commit/Wakeups.js"
-import { inOrder } from "../rows/InOrder.js"
 import type { DetailChanges, RunKey, RunRef, StoredRun } from "../rows/RunRows.js"
 import type { StoreReads } from "../rows/StoreReads.js"
 import * as ChildTransitions from "../rules/ChildTransitions.js"
@@ -312,50 +311,49 @@ interface Complete {
 
 type CompleteRefusal = LeaseLost | RunNotFound | CursorMismatch | EventRefused | InboxNotEmpty
 
-const endOne = <X>(
-  batch: RunBatch<X>,
-  { lease, outcome, projectId, consumed }: Complete,
-): Either.Either<Completed, CompleteRefusal> =>
-  Either.map(
-    end(batch, { ref: { projectId, runId: lease.runId }, outcome, fence: lease, consumed }),
-    (completed) => ({ completed }),
-  )
-
-/** Ends a run with its last events. A run whose events are refused does not end. */
-const completeOne = <X>(
-  batch: RunBatch<X>,
-  request: Complete,
-): Effect.Effect<Either.Either<Completed, CompleteRefusal>, X> => {
-  const { last, lease, projectId, consumed } = request
-  if (last === undefined) return Effect.succeed(endOne(batch, request))
-  const { runId, workerId } = lease
-  const run = batch.find({ projectId, runId })
-  const checked =
-    run === undefined || consumed === undefined ? Either.void : mayEnd(run.state, lease, consumed, batch.now)
-  // Nothing is appended to a run that does not end.
-  if (Either.isLeft(checked)) return Effect.succeed(Either.left(checked.left))
-  return Effect.map(AppendOperation.append(batch, last), (appended) => {
-    if (Either.isRight(appended) || appended.left._tag === "RunEnded") return endOne(batch, request)
-    return Either.left(
-      appended.left._tag === "RunWaiting" ? new LeaseLost({ runId, workerId }) : appended.left,
-    )
-  })
-}
-
 const refs = ({ lease: { runId }, projectId }: Pick<Complete, "projectId" | "lease">) => [
   { projectId, runId },
 ]
 
+/** Ends runs one after the other, each with its last events. A run whose events are refused does not end. */
+const completeAll = Effect.fnUntraced(function* <X>(
+  requests: ReadonlyArray<Complete>,
+  batch: RunBatch<X>,
+): Effect.fn.Return<ReadonlyArray<Either.Either<Completed, CompleteRefusal>>, X> {
+  yield* loadAbove(batch, requests.flatMap(refs))
+  const verdicts: Array<Either.Either<Completed, CompleteRefusal>> = []
+  for (const { consumed, last, lease, outcome, projectId } of requests) {
+    // What the end of the run before means comes first.
+    yield* batch.settle
+    const { runId, workerId } = lease
+    const ref = { projectId, runId }
+    if (last !== undefined) {
+      // Nothing is appended to a run that does not end.
+      const run = batch.find(ref)
+      const checked =
+        run === undefined || consumed === undefined
+          ? Either.void
+          : mayEnd(run.state, lease, consumed, batch.now)
+      const appended: Either.Either<unknown, InboxNotEmpty | AppendOperation.Refusal> = Either.isLeft(checked)
+        ? Either.left(checked.left)
+        : yield* AppendOperation.append(batch, last)
+      if (Either.isLeft(appended) && appended.left._tag !== "RunEnded") {
+        const { left } = appended
+        verdicts.push(Either.left(left._tag === "RunWaiting" ? new LeaseLost({ runId, workerId }) : left))
+        continue
+      }
+    }
+    const ended = end(batch, { ref, outcome, fence: lease, consumed })
+    verdicts.push(Either.map(ended, (completed) => ({ completed })))
+  }
+  yield* batch.settle
+  return verdicts
+})
+
 const completeOperation = <X>(): RunOperation<Complete, Completed, Completed, CompleteRefusal, X> => ({
   name: "Leases.complete",
   refs,
-  decide: (requests, batch) =>
-    Effect.zipRight(
-      loadAbove(batch, requests.flatMap(refs)),
-      requests.every(({ last }) => last === undefined)
-        ? batch.inTurn(requests, (request) => endOne(batch, request))
-        : inOrder(requests, (request) => Effect.flatMap(batch.settle, () => completeOne(batch, request))),
-    ),
+  decide: completeAll,
   answer: Function.identity,
 })
 

@@ -450,29 +450,35 @@ const decisionsOf = <X, E>(
   verdicts: ReadonlyArray<Either.Either<Accepted, E>>,
 ): ReadonlyArray<Either.Either<Decision, E>> => {
   const before: Array<StoredRun> = []
-  const made = verdicts.map((verdict) => {
-    if (Either.isLeft(verdict)) return undefined
-    const { debounced, ref, steered } = verdict.right
-    const run = steered || debounced ? undefined : accepted.get(logKey(ref))
-    if (run === undefined) before.push(batch.find(ref)!)
-    return run
-  })
+  const made: Array<AddedRun | undefined> = []
+  for (const verdict of verdicts) {
+    const isNew = Either.isRight(verdict) && !verdict.right.steered && !verdict.right.debounced
+    const run = isNew ? accepted.get(logKey(verdict.right.ref)) : undefined
+    made.push(run)
+    if (Either.isRight(verdict) && run === undefined) before.push(batch.find(verdict.right.ref)!)
+  }
   const lateDetails = batch.late(before, batch.rows.details)
-  return verdicts.map((verdict, index): Either.Either<Decision, E> => {
-    if (Either.isLeft(verdict)) return Either.left(verdict.left)
+  const decisions: Array<Either.Either<Decision, E>> = []
+  for (const [index, verdict] of verdicts.entries()) {
+    if (Either.isLeft(verdict)) {
+      decisions.push(Either.left(verdict.left))
+      continue
+    }
     const { ref, ...how } = verdict.right
     const run = made[index]
     // A new run is answered as it was submitted, also when a waiting claim has it by now.
     if (run !== undefined) {
       const { state } = run.made
-      return Either.right({ ...how, state, answered: () => toRun(state, run.run.details) })
+      decisions.push(Either.right({ ...how, state, answered: () => toRun(state, run.run.details) }))
+      continue
     }
     const answered = () => {
       const { key, state } = batch.find(ref)!
       return toRun(state, lateDetails.get(key)!)
     }
-    return Either.right({ ...how, state: batch.find(ref)!.state, answered })
-  })
+    decisions.push(Either.right({ ...how, state: batch.find(ref)!.state, answered }))
+  }
+  return decisions
 }
 
 /** Submits all of these requests that nothing refuses. One that looks at its lane sees those before it as they are stored. */

@@ -153,40 +153,41 @@ const seeded = (made: Transition, { events }: Seed, now: number): Transition => 
   return { ...made, state: { ...state, log }, entries }
 }
 
-const availableAtOf = ({ availableAt, debounce }: Submission, now: number): number => {
-  if (debounce !== undefined) return DebounceRules.availableAt(debounce, { createdAt: now, now })
-  return availableAt === undefined ? now : DateTime.toEpochMillis(availableAt)
-}
-
 /** The limits of a new run, from narrow to wide. A run that its submitter drives has none. */
 const limitsOfRun = (limit: string | null, request: Request, { governor, ofAgent }: Place) => {
-  const { initialStatus, limits } = request.submission
-  if (initialStatus === "running") return null
-  if (limit === null && limits === undefined && governor === undefined && ofAgent.length === 0) return null
+  if (request.submission.initialStatus === "running") return null
   const named = namedOf(request).map(({ limit: name }) => name)
   return LimitPlaces.of([limit, ...named, ...ofAgent, governor].filter((name) => name != null))
 }
 
-const submitted = (request: Request, place: Place, now: number): Transition => {
-  const { conversationId, messageId, projectId, runId, submission } = request
+/** The run that a request becomes. */
+export const newRun = (
+  request: Request,
+  snapshot: RequestSnapshot.RequestSnapshot,
+  parent: Parent,
+  place: Place,
+  labels: Labels,
+  now: number,
+): AddedRun => {
+  const { projectId, runId, seed, sent, submission } = request
+  const { availableAt, debounce, limits: named } = submission
   const limit = limitOf(request)?.limit ?? null
-  return RunTransitions.submit(
+  const isLimited =
+    limit !== null || named !== undefined || place.governor !== undefined || place.ofAgent.length > 0
+  const submitted = RunTransitions.submit(
     {
       projectId,
       runId,
-      conversationId,
-      messageId,
+      conversationId: request.conversationId,
+      messageId: request.messageId,
       agentId: submission.agentId,
       implementationKind: submission.implementationKind ?? null,
       workerKey: submission.workerKey ?? null,
       lane: place.lane,
       limit,
       concurrencyLimit: submission.concurrencyLimit ?? null,
-      debounceKey: submission.debounce?.key ?? null,
-      namedLimits:
-        submission.limits === undefined || Object.keys(submission.limits).length === 0
-          ? null
-          : submission.limits,
+      debounceKey: debounce?.key ?? null,
+      namedLimits: named === undefined || Object.keys(named).length === 0 ? null : named,
       priority: submission.priority ?? 0,
       maxAttempts: submission.maxAttempts ?? defaultMaxAttempts,
       createdAt: now,
@@ -200,47 +201,37 @@ const submitted = (request: Request, place: Place, now: number): Transition => {
     {
       driven: submission.initialStatus === "running",
       behind: place.behind,
-      limits: limitsOfRun(limit, request, place),
+      limits: isLimited ? limitsOfRun(limit, request, place) : null,
       budget: submission.budget,
-      availableAt: availableAtOf(submission, now),
+      availableAt:
+        debounce !== undefined
+          ? DebounceRules.availableAt(debounce, { createdAt: now, now })
+          : availableAt === undefined
+            ? now
+            : DateTime.toEpochMillis(availableAt),
     },
     now,
   )
-}
-
-const newDetails = (submission: Submission, parent: Parent, labels: Labels): RunDetails => ({
-  ...notesOf(submission),
-  parentRunId: parent.parentRunId,
-  rootRunId: parent.rootRunId,
-  sourceTarget: submission.sourceTarget ?? projectTarget,
-  runtimeTarget: submission.runtimeTarget ?? noTarget,
-  session: null,
-  labels,
-  metadata: null,
-  result: null,
-})
-
-/** The run that a request becomes. */
-export const newRun = (
-  request: Request,
-  snapshot: RequestSnapshot.RequestSnapshot,
-  parent: Parent,
-  place: Place,
-  labels: Labels,
-  now: number,
-): AddedRun => {
-  const { seed = unseeded, sent, submission } = request
-  const made = seeded(submitted(request, place, now), seed, now)
-  const { runId } = made.state.spec
-  const session = seed.session && { ...seed.session, runId }
+  const made = seed === undefined ? submitted : seeded(submitted, seed, now)
+  const session = seed?.session && { ...seed.session, runId }
   return {
     made,
-    ...(seed.resume === undefined && session === undefined
+    ...(seed?.resume === undefined && session === undefined
       ? {}
-      : { has: { ...(seed.resume && { resume: seed.resume }), ...(session && { session }) } }),
+      : { has: { ...(seed?.resume && { resume: seed.resume }), ...(session && { session }) } }),
     run: {
       state: made.state,
-      details: newDetails(submission, parent, labels),
+      details: {
+        ...notesOf(submission),
+        parentRunId: parent.parentRunId,
+        rootRunId: parent.rootRunId,
+        sourceTarget: submission.sourceTarget ?? projectTarget,
+        runtimeTarget: submission.runtimeTarget ?? noTarget,
+        session: null,
+        labels,
+        metadata: null,
+        result: null,
+      },
       ...requested(request, snapshot),
       submission: sent,
       newConversation: submission.conversationId === undefined,
