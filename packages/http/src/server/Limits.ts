@@ -6,9 +6,14 @@ import * as Caller from "./Caller.js"
 import { group } from "./Group.js"
 import * as ListRows from "./ListRows.js"
 
-/** The limits of the named project, which must be the caller's. */
-const limitsOf = (path: { readonly project_reference: string }) =>
-  Effect.map(Caller.project(path.project_reference), ({ ports }) => Context.get(ports, Limits.Limits))
+/** Uses the limits of the named project, which must be the caller's. */
+const using = <A, E, R>(
+  path: { readonly project_reference: string },
+  use: (limits: Limits.Limits["Type"]) => Effect.Effect<A, E, R>,
+) =>
+  Effect.flatMap(Caller.project(path.project_reference), ({ ports }) =>
+    use(Context.get(ports, Limits.Limits)),
+  )
 
 const ofAgent = (key: string): Limits.LimitSubject => ({ kind: "agent", name: null, key })
 const ofProject: Limits.LimitSubject = { kind: "project", name: null, key: "" }
@@ -16,77 +21,29 @@ const ofProject: Limits.LimitSubject = { kind: "project", name: null, key: "" }
 export const layer = group("limits", (handlers) =>
   handlers
     .handle("limits", ({ path, urlParams }) =>
-      Effect.gen(function* () {
-        const limits = yield* limitsOf(path)
-        const page = yield* limits.list(urlParams)
-        return yield* ListRows.respond(Limit, page, identity, () => "a limit", urlParams)
-      }),
+      using(path, (limits) =>
+        Effect.flatMap(limits.list(urlParams), (page) =>
+          ListRows.respond(Limit, page, identity, () => "a limit", urlParams),
+        ),
+      ),
     )
-    .handle("pauseLimit", ({ path, payload }) =>
-      Effect.gen(function* () {
-        const limits = yield* limitsOf(path)
-        return yield* limits.pause(subjectOf(payload))
-      }),
-    )
-    .handle("resumeLimit", ({ path, payload }) =>
-      Effect.gen(function* () {
-        const limits = yield* limitsOf(path)
-        return yield* limits.resume(subjectOf(payload))
-      }),
-    )
+    .handle("pauseLimit", ({ path, payload }) => using(path, (limits) => limits.pause(subjectOf(payload))))
+    .handle("resumeLimit", ({ path, payload }) => using(path, (limits) => limits.resume(subjectOf(payload))))
     .handle("define", ({ path, payload }) =>
-      Effect.gen(function* () {
-        const limits = yield* limitsOf(path)
-        return yield* limits.define(toInput(path.limit_name, payload))
-      }),
+      using(path, (limits) => limits.define(toInput(path.limit_name, payload))),
     )
-    .handle("named", ({ path }) =>
-      Effect.gen(function* () {
-        const limits = yield* limitsOf(path)
-        return yield* limits.named(path.limit_name)
-      }),
-    )
+    .handle("named", ({ path }) => using(path, (limits) => limits.named(path.limit_name)))
     .handle("remove", ({ path }) =>
-      Effect.gen(function* () {
-        const limits = yield* limitsOf(path)
-        yield* limits.remove(path.limit_name)
-        return { deleted: true }
-      }),
+      using(path, (limits) => Effect.as(limits.remove(path.limit_name), { deleted: true })),
     )
     .handle("setProjectLimit", ({ path, payload }) =>
-      Effect.gen(function* () {
-        const limits = yield* limitsOf(path)
-        return yield* limits.setProject(payload.max_running)
-      }),
+      using(path, (limits) => limits.setProject(payload.max_running)),
     )
-    .handle("pauseProject", ({ path }) =>
-      Effect.gen(function* () {
-        const limits = yield* limitsOf(path)
-        return yield* limits.pause(ofProject)
-      }),
-    )
-    .handle("resumeProject", ({ path }) =>
-      Effect.gen(function* () {
-        const limits = yield* limitsOf(path)
-        return yield* limits.resume(ofProject)
-      }),
-    )
+    .handle("pauseProject", ({ path }) => using(path, (limits) => limits.pause(ofProject)))
+    .handle("resumeProject", ({ path }) => using(path, (limits) => limits.resume(ofProject)))
     .handle("setAgentLimit", ({ path, payload }) =>
-      Effect.gen(function* () {
-        const limits = yield* limitsOf(path)
-        return yield* limits.setAgent(path.agent_id, payload.max_running)
-      }),
+      using(path, (limits) => limits.setAgent(path.agent_id, payload.max_running)),
     )
-    .handle("pauseAgent", ({ path }) =>
-      Effect.gen(function* () {
-        const limits = yield* limitsOf(path)
-        return yield* limits.pause(ofAgent(path.agent_id))
-      }),
-    )
-    .handle("resumeAgent", ({ path }) =>
-      Effect.gen(function* () {
-        const limits = yield* limitsOf(path)
-        return yield* limits.resume(ofAgent(path.agent_id))
-      }),
-    ),
+    .handle("pauseAgent", ({ path }) => using(path, (limits) => limits.pause(ofAgent(path.agent_id))))
+    .handle("resumeAgent", ({ path }) => using(path, (limits) => limits.resume(ofAgent(path.agent_id)))),
 )
