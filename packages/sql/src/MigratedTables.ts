@@ -46,7 +46,8 @@ const sqliteRunRows = (database: Database, handle: Sqlite.Database): RunRows.Run
     find: atNow(plain.find),
     search: atNow(plain.search),
     advanceLanes: atNow(plain.advanceLanes),
-    claimDetails: (runs, sessions) => (sessions ? bulk.claimDetails(runs, sessions) : claimDetails(runs)),
+    claimDetails: (runs, request) =>
+      request === "claimed" ? claimDetails(runs) : bulk.claimDetails(runs, request),
     insert: atNow(plain.insert),
     write: (changes, counted) => {
       const written = writePlain(changes, counted)

@@ -348,7 +348,7 @@ describe("a transaction on PostgreSQL", () => {
       yield* sql`CREATE TABLE numbers (n bigint PRIMARY KEY)`
       const add = (n: string) => Effect.asVoid(sql`INSERT INTO numbers VALUES (${n})`)
       const ending = (...numbers: ReadonlyArray<string>) =>
-        dialect.transact(dialect.together([...numbers.map(add), dialect.commit]))
+        dialect.transact(dialect.together(numbers.map(add), "commit"))
       yield* ending("1", "2")
       const error = yield* Effect.flip(ending("3", "none", "4"))
       strictEqual(String(error.cause), 'error: invalid input syntax for type bigint: "none"')

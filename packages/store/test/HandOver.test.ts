@@ -5,7 +5,7 @@ import { ControlPlaneUnavailable } from "@runlease/core/ControlPlaneUnavailable"
 import * as Ids from "@runlease/core/Ids"
 import type { ClaimedRun } from "@runlease/core/Run"
 import { Runs, type SubmissionInput } from "@runlease/core/Runs"
-import { Context, Effect, Exit, Fiber, TestClock } from "effect"
+import { Clock, Context, Effect, Exit, Fiber, TestClock } from "effect"
 import * as MemoryReads from "../src/memory/MemoryReads.js"
 import * as MemoryRows from "../src/memory/MemoryRows.js"
 import * as State from "../src/memory/State.js"
@@ -46,7 +46,7 @@ const makeStore = Effect.gen(function* () {
     reads: MemoryReads.make(state),
     transact: (effect) => Effect.retry(once(effect), { while: (failure) => failure === "repeat" }),
     gather: Effect.yieldNow(),
-    turns: false,
+    civilNow: Clock.currentTimeMillis,
     isolates: () => false,
     unavailable: (operation, message) => new ControlPlaneUnavailable({ operation, message }),
   }

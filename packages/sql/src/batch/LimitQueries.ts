@@ -8,7 +8,6 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
-import type { Ids } from "@runlease/core"
 import { LimitKey, LimitPlaces, type LimitRows, LimitRules, RunRows } from "@runlease/store"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
@@ -237,19 +236,6 @@ const ofAgent = (
   )
 }
 
-const working = (
-  database: Database,
-  projectId: Ids.ProjectId,
-): Effect.Effect<ReadonlyArray<RunRows.StoredRun>, SqlError> => {
-  const { sql } = database
-  const keys = execute(
-    sql<KeyRow>`SELECT run_pk FROM leases WHERE project_id = ${projectId} AND lease_owner IS NOT NULL`,
-  )
-  return Effect.flatMap(keys, (rows) =>
-    rows.length === 0 ? Effect.succeed([]) : RunQueries.findByKey(database, keysOf(rows)),
-  )
-}
-
 const sinceAt = ({ state: { limits } }: RunRows.StoredRun, { limit }: Limit): number =>
   LimitPlaces.at(limits, limit)?.since ?? 0
 
@@ -268,7 +254,6 @@ export const make = (database: Database): LimitRows.LimitRows<SqlError> => {
     placed: (limit, bounds) => placed(database, limit, bounds),
     lowestOpen: (limit) => lowestOpen(database, limit),
     ofAgent: (agent, most) => ofAgent(database, agent, most),
-    working: (projectId) => working(database, projectId),
     due: Effect.flatMap(dialect.now, (now) =>
       Effect.map(
         execute(sql<UsageRow>`SELECT ${sql.literal(columns)} FROM limits WHERE check_at <= ${now}

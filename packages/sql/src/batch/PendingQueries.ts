@@ -1,7 +1,7 @@
 /** Queries for what is before a pending run. */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
-import { LimitRules, type SummaryRows } from "@runlease/store"
+import { LimitRules, type RunRows, type SummaryRows } from "@runlease/store"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { Gate } from "../rows/RunFields.js"
@@ -14,40 +14,48 @@ export interface KeyRow {
 
 export const keysOf = (rows: ReadonlyArray<KeyRow>): ReadonlyArray<number> => rows.map(({ run_pk }) => run_pk)
 
-const oldestRunnable =
-  ({ sql }: Database): SummaryRows.SummaryRows<SqlError>["oldestRunnable"] =>
+const attention =
+  ({ sql }: Database): SummaryRows.SummaryRows<SqlError>["attention"] =>
   (projectId, most) =>
-    Effect.map(
+    Effect.zipWith(
+      sql<KeyRow>`SELECT run_pk FROM waits WHERE project_id = ${projectId} AND answers_due IS NOT NULL
+        ORDER BY answers_due, run_pk LIMIT ${most.asking}`,
       sql<KeyRow>`SELECT run_pk FROM (
-          SELECT run_pk, project_id, gate FROM queue ORDER BY run_pk LIMIT ${most}
+          SELECT run_pk, project_id, gate FROM queue ORDER BY run_pk LIMIT ${most.oldest}
         ) oldest WHERE gate = 0 AND project_id = ${projectId} ORDER BY run_pk LIMIT 1`,
-      ([row]) => row?.run_pk,
+      (asking, [oldest]) => ({ asking: keysOf(asking), oldestRunnable: oldest?.run_pk }),
     )
 
 /** A subquery with its own order and limit: SQLite takes these in no part of a union. */
 const part = (sql: Database["sql"], select: Fragment) => sql`SELECT * FROM (${select}) part`
 
-const aheadInLane =
-  ({ sql }: Database): SummaryRows.SummaryRows<SqlError>["aheadInLane"] =>
-  ({ key, state: { spec } }, limit) => {
-    const { lane, projectId } = spec
-    if (lane === null) return Effect.succeed([])
-    const inTables = unfinishedTables.map((table) =>
-      part(
-        sql,
-        sql`SELECT t.run_pk FROM ${sql.literal(table)} t WHERE t.project_id = ${projectId} AND t.lane = ${lane}
-          AND t.lane IS NOT NULL AND t.run_pk < ${key} ORDER BY t.run_pk LIMIT ${limit}`,
-      ),
-    )
-    return Effect.map(
-      sql<KeyRow>`SELECT run_pk FROM (${sql.join(" UNION ALL ", false)(inTables)}) ahead ORDER BY run_pk LIMIT ${limit}`,
-      keysOf,
-    )
-  }
+/** The older runs of the lane of a run. */
+const beforeInLane = (
+  { sql }: Database,
+  { key, state: { spec } }: RunRows.StoredRun,
+  limit: number,
+): Effect.Effect<SummaryRows.RunsBefore, SqlError> => {
+  const { lane, projectId } = spec
+  if (lane === null) return Effect.succeed({ count: 0 })
+  const inTables = unfinishedTables.map((table) =>
+    part(
+      sql,
+      sql`SELECT t.run_pk FROM ${sql.literal(table)} t WHERE t.project_id = ${projectId} AND t.lane = ${lane}
+        AND t.lane IS NOT NULL AND t.run_pk < ${key} ORDER BY t.run_pk LIMIT ${limit}`,
+    ),
+  )
+  return Effect.map(
+    sql<KeyRow>`SELECT run_pk FROM (${sql.join(" UNION ALL ", false)(inTables)}) ahead ORDER BY run_pk LIMIT ${limit}`,
+    (rows) => ({ count: rows.length, first: rows[0]?.run_pk }),
+  )
+}
 
-const queuedBefore =
-  ({ sql }: Database): SummaryRows.SummaryRows<SqlError>["queuedBefore"] =>
-  ({ key, state }, limit) => {
+const before =
+  (database: Database): SummaryRows.SummaryRows<SqlError>["before"] =>
+  (run, limit) => {
+    const { sql } = database
+    const { key, state } = run
+    if (state.gate === "behind") return beforeInLane(database, run, limit)
     const { rank, spec } = state
     const { implementationKind, priority, projectId, workerKey } = spec
     const is = (column: string, value: string | null) =>
@@ -67,14 +75,13 @@ const queuedBefore =
         ${of(sql`priority > ${priority}`)} UNION ALL ${of(sql`priority = ${priority} AND rank < ${rank}`)}
         UNION ALL ${of(sql`priority = ${priority} AND rank = ${rank} AND run_pk < ${key}`)}
       ) preferred`,
-      ([row]) => Math.min(row?.before ?? 0, limit),
+      ([row]) => ({ count: Math.min(row?.before ?? 0, limit) }),
     )
   }
 
 export const make = (
   database: Database,
-): Pick<SummaryRows.SummaryRows<SqlError>, "aheadInLane" | "queuedBefore" | "oldestRunnable"> => ({
-  aheadInLane: aheadInLane(database),
-  queuedBefore: queuedBefore(database),
-  oldestRunnable: oldestRunnable(database),
+): Pick<SummaryRows.SummaryRows<SqlError>, "attention" | "before"> => ({
+  attention: attention(database),
+  before: before(database),
 })

@@ -122,8 +122,6 @@ export const reads =
   <R extends Records.Identified>(table: Records.RecordTable<R>): Records.RecordReads<R, SqlError> => {
     const { sql } = database
     return {
-      find: (ref) => Effect.map(select(database, table, named(database, ref)), ([found]) => found),
-
       list: (projectId, filter, { before, limit }) => {
         const conditions = [
           sql`t.project_id = ${projectId}`,

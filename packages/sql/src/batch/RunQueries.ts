@@ -78,12 +78,6 @@ export const findFree = (
   )
 }
 
-/** The key of the newest run; 0 for none. */
-export const lastKey = ({ sql }: Database): Effect.Effect<number, SqlError> =>
-  Effect.map(sql<{ readonly last: number | null }>`SELECT MAX(run_pk) AS last FROM runs`, ([row]) =>
-    Number(row?.last ?? 0),
-  )
-
 /** The most parents in one statement. */
 const mostParents = 50
 

@@ -18,9 +18,11 @@ import * as RunQueries from "./RunQueries.js"
 import * as SummaryQueries from "./SummaryQueries.js"
 
 interface WorkerRow {
+  readonly id: Ids.WorkerId
   readonly project_id: Ids.ProjectId
   readonly implementation_kind: string
   readonly worker_key: string
+  readonly display_name: string | null
 }
 
 const toSize: ToRow<readonly [RunRows.RunKey, number]> = ([key, bytes]) => [Number(key), Number(bytes)]
@@ -59,17 +61,29 @@ export interface SqlRunReads extends RunStore.RunReads<SqlError> {
 export const make = (database: Database): SqlRunReads => ({
   now: database.dialect.now,
 
-  worker: (workerId) =>
-    Effect.map(
-      database.sql<WorkerRow>`
-        SELECT project_id, implementation_kind, worker_key FROM workers WHERE id = ${workerId}`,
-      ([row]) =>
-        row && {
-          projectId: row.project_id,
-          implementationKind: row.implementation_kind,
-          workerKey: row.worker_key,
-        },
-    ),
+  workers: (workerIds) => {
+    const { dialect, sql } = database
+    const ids = dialect.rows(
+      { id: "text" },
+      workerIds.map((id) => ({ id })),
+    )
+    return Effect.map(
+      sql<WorkerRow>`SELECT w.id, w.project_id, w.implementation_kind, w.worker_key, w.display_name
+        FROM ${ids} v JOIN workers w ON w.id = v.id`,
+      (rows) =>
+        new Map(
+          rows.map((row) => [
+            row.id,
+            {
+              projectId: row.project_id,
+              implementationKind: row.implementation_kind,
+              workerKey: row.worker_key,
+              name: row.display_name ?? row.worker_key,
+            },
+          ]),
+        ),
+    )
+  },
 
   run: (ref) => RunQueries.readRun(database, ref),
 
@@ -95,7 +109,6 @@ export const make = (database: Database): SqlRunReads => ({
   summaries: SummaryQueries.make(database),
 
   records: RecordQueries.reads(database),
-  civilNow: database.dialect.civilNow,
 
   nextDue: DueQueries.nextDue(database),
 })

@@ -122,14 +122,11 @@ export const make = (database: Database): RunRows.RunRows<SqlError> => {
   const { dialect } = database
   return {
     records: RecordQueries.rows(database),
-    civilNow: database.dialect.civilNow,
     limits: LimitQueries.make(database),
     filters: SummaryQueries.make(database),
-    lastKey: RunQueries.lastKey(database),
     flows: FlowQueries.make(database),
     now: dialect.now,
     together: dialect.together,
-    commit: dialect.commit,
     find: (refs) => RunQueries.findRuns(database, refs),
     findNamed: (names) => InputRows.findNamed(database, names),
     findKeys: (keys, which) =>
@@ -146,8 +143,10 @@ export const make = (database: Database): RunRows.RunRows<SqlError> => {
     advanceLanes: (lanes, admits) =>
       Effect.flatMap(dialect.now, (now) => LaneQueries.advance(database, lanes, { admits, now })),
     details: (runs) => DetailQueries.readDetails(database, runs),
-    claimDetails: (runs, sessions) => DetailQueries.readClaimDetails(database, runs, sessions),
-    firstRequests: (runs) => DetailQueries.readFirstRequests(database, runs),
+    claimDetails: (runs, request) =>
+      request === "first"
+        ? DetailQueries.readFirstRequests(database, runs)
+        : DetailQueries.readClaimDetails(database, runs, request === "claimed with session"),
     submitted: (runs) => DetailQueries.readSubmitted(database, runs),
     resumeRecords: (keys) => DetailQueries.readResumeRecords(database, keys),
     inputs: (names, keys) => InputRows.read(database, names, keys),

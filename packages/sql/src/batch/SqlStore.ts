@@ -79,8 +79,8 @@ export const make = (
         nextDue: Effect.tap(reads.nextDue, (due) => (due.outbox ? outbox.open : Effect.void)),
       },
       transact: (effect) => Effect.zipRight(inPlace, dialect.transact(effect)),
+      civilNow: dialect.civilNow,
       gather: dialect.gather,
-      turns: true,
       isolates: dialect.blames,
       unavailable: SqlFailure.unavailable,
     }

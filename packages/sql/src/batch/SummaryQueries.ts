@@ -15,7 +15,6 @@ import { execute, select } from "../dialect/ExecuteStatement.js"
 import type { ToRow } from "../rows/Columns.js"
 import { columnsIn, fromJson, reader } from "../rows/Fields.js"
 import {
-  byTable,
   claimFields,
   claimHolderFields,
   detailFields,
@@ -181,10 +180,7 @@ const toClaim: ToRow<SummaryRows.ClaimRow> = (values) => {
   return { key: values[0] as number, epoch: leaseEpoch, ...claim, ...readHolder(values) }
 }
 
-type Reads = Pick<
-  SummaryRows.SummaryRows<SqlError>,
-  "claims" | "workerNames" | "heldBy" | "leases" | "lost" | "lostBy"
->
+type Reads = Pick<SummaryRows.SummaryRows<SqlError>, "claims" | "heldBy" | "leases" | "lost">
 
 const makeClaimRecords = ({ dialect, sql }: Database): Reads => {
   /** The condition on a lease that has not lapsed. */
@@ -205,18 +201,6 @@ const makeClaimRecords = ({ dialect, sql }: Database): Reads => {
           ranges.map(({ first, key, last }) => ({ run_pk: key, first_epoch: first, last_epoch: last })),
         )} v JOIN claims c
           ON c.run_pk = v.run_pk AND c.lease_epoch >= v.first_epoch AND c.lease_epoch <= v.last_epoch`,
-      ),
-
-    workerNames: (workerIds) =>
-      Effect.map(
-        sql<{
-          readonly id: Ids.WorkerId
-          readonly name: string
-        }>`SELECT w.id, COALESCE(w.display_name, w.worker_key) AS name FROM ${dialect.rows(
-          { id: "text" },
-          workerIds.map((id) => ({ id })),
-        )} v JOIN workers w ON w.id = v.id`,
-        (rows) => new Map(rows.map(({ id, name }) => [id, name])),
       ),
 
     heldBy: (projectId, workerId, limit) =>
@@ -255,16 +239,6 @@ const makeClaimRecords = ({ dialect, sql }: Database): Reads => {
         sql`SELECT ${sql.literal(columns)} FROM claims c WHERE ${isLost(projectId, since)}
           ORDER BY c.ended_at DESC, c.run_pk DESC LIMIT ${limit}`,
       ),
-
-    lostBy: (projectId, since, limit) =>
-      Effect.map(
-        sql<{ readonly worker_id: Ids.WorkerId; readonly lost: number }>`
-          SELECT worker_id, CAST(COUNT(*) AS INTEGER) AS lost FROM (
-            SELECT c.worker_id FROM claims c WHERE ${isLost(projectId, since)}
-            ORDER BY c.ended_at DESC, c.run_pk DESC LIMIT ${limit}
-          ) latest GROUP BY worker_id`,
-        (rows) => new Map(rows.map((row) => [row.worker_id, row.lost])),
-      ),
   }
 }
 
@@ -285,8 +259,6 @@ const summaryOf = (tables: ReadonlyArray<StateTable>): Selection<SummaryRows.Sum
 }
 
 const allSummaries = summaryOf(states)
-
-const summariesIn = byTable((table) => summaryOf([table]))
 
 const candidateNames = ["run_pk", "run_id", "agent_id", "conversation_id", "child", "title", "labels"]
 
@@ -343,30 +315,20 @@ const toCandidate = ({
       : { status, attempt, error: fromJson<Run.RunError>(error), metadata: fromJson(metadata) },
 })
 
-const whole = `SELECT ${allSummaries.columns} FROM runs r ${joinedStates}`
-
 /** A run that is being deleted has status `pruned`. */
 const isThere = "COALESCE(o.status, '') <> 'pruned'"
 
 const find =
-  ({ sql }: Database): SummaryRows.SummaryRows<SqlError>["find"] =>
-  ({ projectId, runId }) =>
-    Effect.map(
-      select(
-        allSummaries.toValue,
-        sql`${sql.literal(whole)}
-          WHERE r.project_id = ${projectId} AND r.run_id = ${runId} AND ${sql.literal(isThere)}`,
-      ),
-      ([found]) => found,
-    )
-
-const ofKeys =
-  (database: Database): SummaryRows.SummaryRows<SqlError>["ofKeys"] =>
-  (keys) => {
+  (database: Database): SummaryRows.SummaryRows<SqlError>["find"] =>
+  (runs) => {
     const { sql } = database
+    const from =
+      "runId" in runs
+        ? sql`(SELECT run_pk FROM runs WHERE project_id = ${runs.projectId} AND run_id = ${runs.runId})`
+        : keyRows(database, runs)
     return select(
       allSummaries.toValue,
-      sql`SELECT ${sql.literal(allSummaries.columns)} FROM ${keyRows(database, keys)} v
+      sql`SELECT ${sql.literal(allSummaries.columns)} FROM ${from} v
         JOIN runs r ON r.run_pk = v.run_pk ${sql.literal(joinedStates)} WHERE ${sql.literal(isThere)}`,
     )
   }
@@ -400,31 +362,10 @@ const bounds =
       before: to === undefined ? Effect.succeed(Number.MAX_SAFE_INTEGER) : firstKey(database, to),
     })
 
-const asking =
-  ({ sql }: Database): SummaryRows.SummaryRows<SqlError>["asking"] =>
-  (projectId, limit) =>
-    Effect.map(
-      sql<PendingQueries.KeyRow>`SELECT run_pk FROM waits WHERE project_id = ${projectId} AND answers_due IS NOT NULL
-        ORDER BY answers_due, run_pk LIMIT ${limit}`,
-      PendingQueries.keysOf,
-    )
-
 export const make = (database: Database): SummaryRows.SummaryRows<SqlError> => ({
   ...makeClaimRecords(database),
 
   find: find(database),
-
-  ofKeys: ofKeys(database),
-
-  list: (projectId, start, range) => {
-    const source = sourceOf(projectId, start)
-    const [only, further] = source.states
-    // A summary of several tables has columns of all of them.
-    const isOne = only !== undefined && further === undefined
-    const { columns, toValue } = isOne ? summariesIn[only] : allSummaries
-    const from = isOne ? source : { ...source, states }
-    return select(toValue, inRange(database, projectId, from, range, columns, true))
-  },
 
   keys: (projectId, start, range) =>
     select(([key]) => Number(key), keysInRange(database, projectId, sourceOf(projectId, start), range)),
@@ -439,8 +380,6 @@ export const make = (database: Database): SummaryRows.SummaryRows<SqlError> => (
   },
 
   bounds: bounds(database),
-
-  asking: asking(database),
 
   ...PendingQueries.make(database),
 })

@@ -62,14 +62,14 @@ export interface Dialect {
    */
   readonly transact: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | SqlError, R>
 
-  /** Runs effects of one statement each in their order, in one exchange where the database can. */
-  readonly together: (effects: ReadonlyArray<Effect.Effect<void, SqlError>>) => Effect.Effect<void, SqlError>
-
   /**
-   * The last effect of `together`: commits in the same exchange where the database can. No statement may follow it in the
-   * transaction. If one of the others has failed, nothing is committed.
+   * Runs effects in their order, in one exchange with the database where it can. With `commit` they are the last ones of the transaction, which
+   * commits in the same exchange; if one of them has failed, nothing is committed.
    */
-  readonly commit: Effect.Effect<void, SqlError>
+  readonly together: (
+    effects: ReadonlyArray<Effect.Effect<void, SqlError>>,
+    end?: "commit",
+  ) => Effect.Effect<void, SqlError>
 
   /** Begins the transaction of the migrations: one process at a time, however long they take. */
   readonly beginMigration: Effect.Effect<void, SqlError>

@@ -171,7 +171,20 @@ export const make = (
   sql: SqlClient.SqlClient,
   time: StoreTime["Type"],
   rows: Dialect["rows"],
-): Pick<Dialect, "commit" | "instant" | "now" | "together" | "transact"> => {
+): Pick<Dialect, "instant" | "now" | "together" | "transact"> => {
+  // After a failed statement, PostgreSQL treats COMMIT as ROLLBACK.
+  const commit = Effect.flatMap(
+    Effect.all([
+      Effect.serviceOption(OpenTransaction),
+      Effect.serviceOption(SqlClient.TransactionConnection),
+    ]),
+    ([open, connection]) => {
+      if (Option.isNone(open) || Option.isNone(connection)) return Effect.void
+      open.value.ended = true
+      return Effect.asVoid(run(connection.value[0], "COMMIT"))
+    },
+  )
+
   const instantNow: Effect.Effect<Fragment | number> =
     time === "clock" ? clockMillis : Effect.succeed(sql.literal(begun))
 
@@ -256,27 +269,16 @@ export const make = (
     ),
     // Fibers start in their order, and the connection sends their statements without waiting for answers. A failure does
     // not stop the others, since they have been sent; the statements after it fail in the database.
-    together: (effects) => {
-      const [only] = effects
-      return only !== undefined && effects.length === 1
+    together: (effects, end) => {
+      const all = end === "commit" ? [...effects, commit] : effects
+      const [only] = all
+      return only !== undefined && all.length === 1
         ? only
         : Effect.flatMap(
-            SideBySide.exits(effects, { immediate: false }),
+            SideBySide.exits(all, { immediate: false }),
             (exits) => exits.find(Exit.isFailure) ?? Effect.void,
           )
     },
-    // After a failed statement, PostgreSQL treats COMMIT as ROLLBACK.
-    commit: Effect.flatMap(
-      Effect.all([
-        Effect.serviceOption(OpenTransaction),
-        Effect.serviceOption(SqlClient.TransactionConnection),
-      ]),
-      ([open, connection]) => {
-        if (Option.isNone(open) || Option.isNone(connection)) return Effect.void
-        open.value.ended = true
-        return Effect.asVoid(run(connection.value[0], "COMMIT"))
-      },
-    ),
     transact: (effect) =>
       Effect.flatMap(Effect.serviceOption(SqlClient.TransactionConnection), (open) =>
         Option.isSome(open)

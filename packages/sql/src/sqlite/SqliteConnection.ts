@@ -116,7 +116,6 @@ export const dialect = (sql: SqlClient.SqlClient, clock: Effect.Effect<number>, 
     civilNow: Clock.currentTimeMillis,
     instant: now,
     together: (effects) => Effect.all(effects, { discard: true }),
-    commit: Effect.void,
     transact: (effect) =>
       Effect.flatMap(Effect.serviceOption(SqlClient.TransactionConnection), (open) =>
         Option.isSome(open)

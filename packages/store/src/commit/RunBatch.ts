@@ -433,14 +433,10 @@ export const make = <X>(
       }
       if (entering.size > 0) yield* fairness().rank
     }
-    yield* rows.together([
-      write(),
-      advance(false),
-      ...lateReads,
-      handOver.read(),
-      ...(fairnessEntered?.store() ?? []),
-      rows.commit,
-    ])
+    yield* rows.together(
+      [write(), advance(false), ...lateReads, handOver.read(), ...(fairnessEntered?.store() ?? [])],
+      "commit",
+    )
   })
 
   const late = <A>(

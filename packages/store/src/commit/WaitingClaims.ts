@@ -388,7 +388,7 @@ export const handOver = <X>(
       if (reading.length === 0) return Effect.void
       const runs = reading.map(toStored)
       const sessions = runs.some(({ state }) => mayHaveSession(state))
-      return Effect.map(rows.claimDetails(runs, sessions), (details) => {
+      return Effect.map(rows.claimDetails(runs, sessions ? "claimed with session" : "claimed"), (details) => {
         for (const handed of reading) handed.details = details.get(handed.key)
       })
     },

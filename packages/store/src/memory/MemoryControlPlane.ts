@@ -11,7 +11,7 @@ import {
   type PruneRequest,
 } from "@runlease/core/ControlPlane"
 import type * as Ids from "@runlease/core/Ids"
-import { type Context, DateTime, Duration, Effect, Either, Layer, type Scope } from "effect"
+import { Clock, type Context, DateTime, Duration, Effect, Either, Layer, type Scope } from "effect"
 import * as RunCommits from "../commit/RunCommits.js"
 import * as Wakeups from "../commit/Wakeups.js"
 import * as CounterRows from "../rows/CounterRows.js"
@@ -97,9 +97,8 @@ const storeOf = (state: State.State): RunStore<never> => ({
   rows: MemoryRows.make(state),
   reads: MemoryReads.make(state),
   transact: (effect) => State.transact(state, effect),
+  civilNow: Clock.currentTimeMillis,
   gather: Effect.void,
-  turns: false,
-  isolates: () => true,
   unavailable: unreachable,
 })
 

@@ -171,13 +171,6 @@ export const make = (state: State.State): LimitRows<never> => ({
         .map(toStored),
     ),
 
-  working: (projectId) =>
-    Effect.sync(() =>
-      Array.from(State.projectOf(state, projectId).runs.values())
-        .filter(({ state: { holder, status } }) => status === "running" && holder !== null)
-        .map(toStored),
-    ),
-
   due: Effect.sync(() =>
     Array.from(Iterable.filter(all(state), ({ checkAt }) => checkAt !== null && checkAt <= state.instant)),
   ),

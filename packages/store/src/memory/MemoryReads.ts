@@ -6,10 +6,11 @@ import * as Json from "@runlease/core/Json"
 import { isTerminal } from "@runlease/core/Run"
 import { entryBytes, type LogEntry } from "@runlease/core/RunLog"
 import { isReserved } from "@runlease/core/StepRecord"
-import { Clock, Effect } from "effect"
+import { Effect } from "effect"
 import * as RunTransitions from "../rules/RunTransitions.js"
 import * as KeysetPage from "../rows/KeysetPage.js"
 import { bulkOperations, schedules } from "../rows/Records.js"
+import type { NamedWorker } from "../rows/RunRows.js"
 import type { ListedRuns, LogBounds, RunReads } from "../rows/RunStore.js"
 import * as MemoryCounters from "./MemoryCounters.js"
 import * as MemoryRecords from "./MemoryRecords.js"
@@ -41,13 +42,16 @@ const pageOfRuns = (records: ReadonlyArray<State.MemoryRun>, limit: number): Lis
 export const make = (state: State.State): RunReads<never> => ({
   now: state.now,
 
-  worker: (workerId) =>
+  workers: (workerIds) =>
     Effect.sync(() => {
+      const found = new Map<Ids.WorkerId, NamedWorker>()
       for (const { workers } of state.projects.values()) {
-        const worker = workers.get(workerId)
-        if (worker !== undefined) return worker
+        for (const id of workerIds) {
+          const worker = workers.get(id)
+          if (worker !== undefined) found.set(id, { ...worker, name: worker.displayName ?? worker.workerKey })
+        }
       }
-      return undefined
+      return found
     }),
 
   run: (ref) =>
@@ -108,7 +112,6 @@ export const make = (state: State.State): RunReads<never> => ({
   summaries: MemorySummaries.make(state),
 
   records: MemoryRecords.reads(state),
-  civilNow: Clock.currentTimeMillis,
 
   nextDue: Effect.sync(() => {
     let next = Number.POSITIVE_INFINITY

@@ -33,17 +33,13 @@ const place = <R extends Identified>(
   state.undo.push(() => put(before))
 }
 
-const find =
-  <R extends Identified>(state: State, table: RecordTable<R>): RecordReads<R, never>["find"] =>
-  ({ id, projectId }) =>
-    Effect.sync(() =>
-      all(state, table).find(({ record }) => record.id === id && record.projectId === projectId),
-    )
-
 export const rows =
   (state: State) =>
   <R extends Identified>(table: RecordTable<R>): RecordRows<R, never> => ({
-    find: find(state, table),
+    find: ({ id, projectId }) =>
+      Effect.sync(() =>
+        all(state, table).find(({ record }) => record.id === id && record.projectId === projectId),
+      ),
 
     due: (now, { count }) =>
       Effect.sync(() =>
@@ -89,8 +85,6 @@ export const nextDue = <R extends Identified>(state: State, table: RecordTable<R
 export const reads =
   (state: State) =>
   <R extends Identified>(table: RecordTable<R>): RecordReads<R, never> => ({
-    find: find(state, table),
-
     list: (projectId, filter, { before, limit }) =>
       Effect.sync(() => {
         const wanted = Object.entries(filter).filter(([, value]) => value !== undefined)
@@ -99,7 +93,9 @@ export const reads =
             ({ key, record }) =>
               key < before &&
               record.projectId === projectId &&
-              wanted.every(([column, value]) => table.columns[column]?.of(record) === value),
+              wanted.every(([column, value]) =>
+                column === "id" ? record.id === value : table.columns[column]?.of(record) === value,
+              ),
           )
           .sort((a, b) => b.key - a.key)
           .slice(0, limit + 1)

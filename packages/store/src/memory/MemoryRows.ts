@@ -8,7 +8,7 @@ import { lengthOf } from "@runlease/core/Json"
 import type { RequestSnapshot, SnapshotMessage } from "@runlease/core/RequestSnapshot"
 import { isTerminal } from "@runlease/core/Run"
 import type { LogEntry } from "@runlease/core/RunLog"
-import { Clock, DateTime, Effect } from "effect"
+import { DateTime, Effect } from "effect"
 import {
   byPreference,
   type Change,
@@ -260,14 +260,11 @@ export const make = (state: State.State): RunRows<never> => {
 
   return {
     records: MemoryRecords.rows(state),
-    civilNow: Clock.currentTimeMillis,
     limits: MemoryLimits.make(state),
     filters: MemorySummaries.make(state),
-    lastKey: Effect.sync(() => state.lastKey),
     flows: MemoryFlows.make(state),
     now: Effect.sync(() => state.instant),
     together: (effects) => Effect.all(effects, { discard: true }),
-    commit: Effect.void,
     find: (refs) => Effect.sync(() => stored(refs, (ref) => State.findRecord(state, ref))),
     findNamed: (refs) =>
       Effect.sync(() =>
@@ -332,16 +329,13 @@ export const make = (state: State.State): RunRows<never> => {
         return changes.map(afterChange)
       }),
     details: (runs) => ofRuns(runs, ({ details }) => details),
-    claimDetails: (runs) =>
-      ofRuns(claimed(state, runs), ({ details, resume }) => ({
-        details,
-        snapshot: resume.snapshot,
-      })),
-    firstRequests: (runs) =>
-      ofRuns(submitted(state, runs), ({ details, firstSnapshot }) => ({
-        details,
-        snapshot: firstSnapshot,
-      })),
+    claimDetails: (runs, request) =>
+      request === "first"
+        ? ofRuns(submitted(state, runs), ({ details, firstSnapshot }) => ({
+            details,
+            snapshot: firstSnapshot,
+          }))
+        : ofRuns(claimed(state, runs), ({ details, resume }) => ({ details, snapshot: resume.snapshot })),
     submitted: (runs) => ofRuns(runs, ({ details, submission }) => ({ details, submission })),
     resumeRecords: (keys) => ofKeys(keys, ({ resume }) => resume),
     inputs: (publicIds, keys) =>

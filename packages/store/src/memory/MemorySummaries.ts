@@ -61,31 +61,13 @@ export const make = (state: State.State): SummaryRows<never> => {
       ),
     )
 
-  const lost = (projectId: Ids.ProjectId, since: number, limit: number) =>
-    Effect.sync(() =>
-      recordsOf(projectId)
-        .flatMap(claimsOf)
-        .filter(({ ended, endedAt }) => ended === "lease_expired" && endedAt !== null && endedAt >= since)
-        .sort((a, b) => b.endedAt! - a.endedAt! || b.key - a.key)
-        .slice(0, limit),
-    )
-
   return {
-    find: (ref) =>
+    find: (runs) =>
       Effect.sync(() => {
-        const record = State.findRecord(state, ref)
-        return record && toRow(record)
+        const found =
+          "runId" in runs ? [State.findRecord(state, runs)] : runs.map((key) => state.records.get(key))
+        return found.flatMap((record) => (record === undefined ? [] : [toRow(record)]))
       }),
-
-    ofKeys: (keys) =>
-      Effect.sync(() =>
-        keys.flatMap((key) => {
-          const record = state.records.get(key)
-          return record === undefined ? [] : [toRow(record)]
-        }),
-      ),
-
-    list: (projectId, start, range) => Effect.sync(() => newest(projectId, start, range).map(toRow)),
 
     keys: (projectId, start, range) =>
       Effect.sync(() => newest(projectId, start, range).map(({ key }) => key)),
@@ -125,17 +107,6 @@ export const make = (state: State.State): SummaryRows<never> => {
         }),
       ),
 
-    workerNames: (workerIds) =>
-      Effect.sync(() => {
-        const workers = Array.from(state.projects.values(), (project) => project.workers)
-        return new Map(
-          workerIds.flatMap((id) => {
-            const worker = workers.find((each) => each.has(id))?.get(id)
-            return worker === undefined ? [] : [[id, worker.displayName ?? worker.workerKey]]
-          }),
-        )
-      }),
-
     heldBy: (projectId, workerId, limit) =>
       Effect.map(readLeases(projectId), (all) =>
         all
@@ -154,41 +125,25 @@ export const make = (state: State.State): SummaryRows<never> => {
         })),
       ),
 
-    lost,
-
-    lostBy: (projectId, since, limit) =>
-      Effect.map(lost(projectId, since, limit), (claims) => {
-        const counts = new Map<Ids.WorkerId, number>()
-        for (const { workerId } of claims) counts.set(workerId, (counts.get(workerId) ?? 0) + 1)
-        return counts
-      }),
-
-    asking: (projectId, limit) =>
+    lost: (projectId, since, limit) =>
       Effect.sync(() =>
         recordsOf(projectId)
-          .flatMap(({ key, state: { waiting } }) =>
-            waiting === null || waiting.interrupts.length === 0
-              ? []
-              : [{ key, at: waiting.expiresAt?.epochMillis ?? Number.POSITIVE_INFINITY }],
-          )
-          .sort((a, b) => (a.at === b.at ? a.key - b.key : a.at - b.at))
-          .slice(0, limit)
-          .map(({ key }) => key),
-      ),
-
-    aheadInLane: ({ key, state: { spec } }, limit) =>
-      Effect.sync(() =>
-        Array.from(
-          (spec.lane === null ? undefined : State.projectOf(state, spec.projectId).lanes.get(spec.lane)) ??
-            [],
-          (each) => each.key,
-        )
-          .filter((each) => each < key)
+          .flatMap(claimsOf)
+          .filter(({ ended, endedAt }) => ended === "lease_expired" && endedAt !== null && endedAt >= since)
+          .sort((a, b) => b.endedAt! - a.endedAt! || b.key - a.key)
           .slice(0, limit),
       ),
 
-    queuedBefore: (run, limit) =>
+    before: (run, limit) =>
       Effect.sync(() => {
+        const { gate, spec } = run.state
+        if (gate === "behind") {
+          const { lanes } = State.projectOf(state, spec.projectId)
+          const older = Array.from((spec.lane === null ? undefined : lanes.get(spec.lane)) ?? [])
+            .filter(({ key }) => key < run.key)
+            .slice(0, limit)
+          return { count: older.length, first: older[0]?.key }
+        }
         const behind = LimitRules.behindOf(run.state)
         const names =
           behind === null
@@ -197,19 +152,27 @@ export const make = (state: State.State): SummaryRows<never> => {
         const before = Array.from(state.pending).filter(
           (each) =>
             (behind === null ? isRunnable(each.state) : LimitRules.behindOf(each.state) === behind) &&
-            Arr.every(names, (name) => each.state.spec[name] === run.state.spec[name]) &&
+            Arr.every(names, (name) => each.state.spec[name] === spec[name]) &&
             byPreference(each, run) < 0,
         )
-        return Math.min(before.length, limit)
+        return { count: Math.min(before.length, limit) }
       }),
 
-    oldestRunnable: (projectId, most) =>
-      Effect.sync(
-        () =>
-          Array.from(state.pending)
-            .sort((a, b) => a.key - b.key)
-            .slice(0, most)
-            .find(({ state: run }) => run.spec.projectId === projectId && isRunnable(run))?.key,
-      ),
+    attention: (projectId, most) =>
+      Effect.sync(() => ({
+        asking: recordsOf(projectId)
+          .flatMap(({ key, state: { waiting } }) =>
+            waiting === null || waiting.interrupts.length === 0
+              ? []
+              : [{ key, at: waiting.expiresAt?.epochMillis ?? Number.POSITIVE_INFINITY }],
+          )
+          .sort((a, b) => (a.at === b.at ? a.key - b.key : a.at - b.at))
+          .slice(0, most.asking)
+          .map(({ key }) => key),
+        oldestRunnable: Array.from(state.pending)
+          .sort((a, b) => a.key - b.key)
+          .slice(0, most.oldest)
+          .find(({ state: run }) => run.spec.projectId === projectId && isRunnable(run))?.key,
+      })),
   }
 }

@@ -26,7 +26,7 @@ import * as FilterSearch from "../rows/FilterSearch.js"
 import { mostAtOnce } from "../rows/FilterSearch.js"
 import * as KeysetPage from "../rows/KeysetPage.js"
 import type { LimitReads } from "../rows/LimitRows.js"
-import type { RunKey, StoredRun } from "../rows/RunRows.js"
+import type { NamedWorker, RunKey, StoredRun } from "../rows/RunRows.js"
 import type { RunReads, RunStore } from "../rows/RunStore.js"
 import * as StoreReads from "../rows/StoreReads.js"
 import type { ClaimRow, SummaryRow, SummaryRows } from "../rows/SummaryRows.js"
@@ -50,7 +50,7 @@ const inOrder = <X>(
 ): Effect.Effect<ReadonlyArray<SummaryRow>, X> =>
   keys.length === 0
     ? Effect.succeed([])
-    : Effect.map(rows.ofKeys(keys), (found) => {
+    : Effect.map(rows.find(keys), (found) => {
         const byKey = new Map(found.map((row) => [row.key, row]))
         return keys.flatMap((key) => byKey.get(key) ?? [])
       })
@@ -63,19 +63,12 @@ const page = <X>(
 ): Effect.Effect<RowPage, X> =>
   Effect.gen(function* () {
     const plan = yield* FilterSearch.plan(rows, projectId, filter, request)
-    const { conditions, range, start } = plan
-    if (conditions.length === 0) {
-      const found = yield* rows.list(projectId, start, { ...range, limit: request.limit + 1 })
-      const { items, next } = KeysetPage.pageOf(
-        found,
-        request.limit,
-        ({ key }) => [key],
-        (row) => row,
-      )
-      return { items, next, searched: null }
-    }
     const { found, next, searched } = yield* FilterSearch.search(rows, projectId, plan)
-    return { items: yield* inOrder(rows, found), next, searched }
+    return {
+      items: yield* inOrder(rows, found),
+      next,
+      searched: plan.conditions.length === 0 ? null : searched,
+    }
   })
 
 /** The runs of a filter by their status, of the newest that a search looks at. */
@@ -137,21 +130,21 @@ const lastClaim = ({ key, state }: StoredRun): ClaimRow | undefined => {
   }
 }
 
-/** The names of those who made these claims. */
-const namesOf = <X>(
-  rows: SummaryRows<X>,
+/** The workers that made these claims. */
+const workersOf = <X>(
+  { workers }: RunReads<X>,
   claims: ReadonlyArray<ClaimRow>,
-): Effect.Effect<ReadonlyMap<Ids.WorkerId, string>, X> => {
+): Effect.Effect<ReadonlyMap<Ids.WorkerId, NamedWorker>, X> => {
   const ids = Array.from(new Set(claims.map(({ workerId }) => workerId)))
-  return ids.length === 0 ? Effect.succeed(new Map()) : rows.workerNames(ids)
+  return ids.length === 0 ? Effect.succeed(new Map()) : workers(ids)
 }
 
 /** Rows of runs as summaries: with their claims, and the names of those who made them. */
-const toRecord = (claim: ClaimRow, names: ReadonlyMap<Ids.WorkerId, string>): ClaimRecord => ({
+const toRecord = (claim: ClaimRow, workers: ReadonlyMap<Ids.WorkerId, NamedWorker>): ClaimRecord => ({
   epoch: claim.epoch,
   attempt: claim.attempt,
   workerId: claim.workerId,
-  workerName: names.get(claim.workerId) ?? claim.workerId,
+  workerName: workers.get(claim.workerId)?.name ?? claim.workerId,
   claimedAt: instant(claim.claimedAt),
   renewals: claim.renewals,
   renewedAt: instant(claim.renewedAt),
@@ -200,14 +193,14 @@ const earlierClaims = ({ key, state: { holder, leaseEpoch } }: SummaryRow) => {
 
 /** The summaries of runs, in their order. Reads the claims of all of them at once, and then the names of their workers. */
 const ofRows = <X>(
-  rows: SummaryRows<X>,
+  reads: RunReads<X>,
   runs: ReadonlyArray<SummaryRow>,
 ): Effect.Effect<ReadonlyArray<RunSummary>, X> =>
   Effect.gen(function* () {
     const ranges = runs.flatMap(earlierClaims)
-    const earlier = ranges.length === 0 ? [] : yield* rows.claims(ranges)
+    const earlier = ranges.length === 0 ? [] : yield* reads.summaries.claims(ranges)
     const claims = [...earlier, ...runs.flatMap((run) => lastClaim(run) ?? [])]
-    const names = yield* namesOf(rows, claims)
+    const workers = yield* workersOf(reads, claims)
     const byRun = new Map(runs.map(({ key }) => [key, new Array<ClaimRow>()]))
     for (const claim of claims) byRun.get(claim.key)?.push(claim)
     return runs.map((run) =>
@@ -216,7 +209,7 @@ const ofRows = <X>(
         byRun
           .get(run.key)!
           .toSorted((a, b) => a.epoch - b.epoch)
-          .map((claim) => toRecord(claim, names)),
+          .map((claim) => toRecord(claim, workers)),
       ),
     )
   })
@@ -254,10 +247,11 @@ const nameOf = ({ epoch, key }: Pick<ClaimRow, "epoch" | "key">): string => `${k
 
 /** The leases that these claims have lost, with what became of their runs. */
 const lostLeases = <X>(
-  rows: SummaryRows<X>,
+  reads: RunReads<X>,
   claims: ReadonlyArray<ClaimRow>,
 ): Effect.Effect<ReadonlyArray<LostLease>, X> =>
   Effect.gen(function* () {
+    const { summaries: rows } = reads
     const found = yield* inOrder(rows, Array.from(new Set(claims.map(({ key }) => key))))
     const runs = new Map(found.map((run) => [run.key, run]))
     const lost = claims.flatMap((claim) => {
@@ -271,7 +265,7 @@ const lostLeases = <X>(
         (claim) => [nameOf(claim), claim],
       ),
     )
-    const names = yield* namesOf(rows, [...lost.map(({ claim }) => claim), ...nexts.values()])
+    const workers = yield* workersOf(reads, [...lost.map(({ claim }) => claim), ...nexts.values()])
     return lost.map(({ claim, run: { state, title } }) => {
       const next = nexts.get(`${claim.key} ${claim.epoch + 1}`)
       return {
@@ -279,8 +273,8 @@ const lostLeases = <X>(
         title,
         agentId: state.spec.agentId,
         maxAttempts: state.spec.maxAttempts,
-        claim: toRecord(claim, names),
-        next: next === undefined ? null : toRecord(next, names),
+        claim: toRecord(claim, workers),
+        next: next === undefined ? null : toRecord(next, workers),
         exhausted: claim.epoch === state.leaseEpoch && isExhausted(state),
       }
     })
@@ -297,7 +291,7 @@ const limitStanding = <X>(
     const { projectId } = run.state.spec
     const usage = limit === null ? undefined : yield* limits.find({ limit, projectId })
     if (usage === undefined) return null
-    const before = yield* summaries.queuedBefore(run, maxQueued)
+    const { count: before } = yield* summaries.before(run, maxQueued)
     return { ...LimitKey.subjectOf(usage.limit), ...PendingRules.useOf(usage, now), before }
   })
 
@@ -318,14 +312,16 @@ const standingOf = <X>(reads: RunReads<X>, run: SummaryRow, now: number): Effect
   Effect.gen(function* () {
     const { limits, summaries: rows } = reads
     const { gate, status } = run.state
-    const lane = gate === "behind" && status === "pending" ? yield* rows.aheadInLane(run, maxAhead) : []
-    const queuedBefore = isRunnable(run.state) ? yield* rows.queuedBefore(run, maxQueued) : null
-    const [first] = yield* Effect.flatMap(rows.ofKeys(lane.slice(0, 1)), (found) => ofRows(rows, found))
+    const isBehind = gate === "behind" && status === "pending"
+    const inLane = isBehind ? yield* rows.before(run, maxAhead) : { count: 0, first: undefined }
+    const queuedBefore = isRunnable(run.state) ? (yield* rows.before(run, maxQueued)).count : null
+    const oldest = inLane.first === undefined ? [] : yield* rows.find([inLane.first])
+    const [first] = yield* ofRows(reads, oldest)
     return {
       now: DateTime.unsafeMake(now),
       gate: status === "pending" ? gate : null,
       ahead: first ?? null,
-      runsAhead: lane.length,
+      runsAhead: inLane.count,
       queuedBefore,
       reason: run.state.pastAttempt?.reason ?? null,
       limit:
@@ -351,17 +347,15 @@ export const ofProject = <X>(
 
   return {
     run: (runId) =>
-      named("Summaries.run", { projectId, runId }, ({ summaries }, ref) =>
-        Effect.flatMap(summaries.find(ref), (found) =>
-          found === undefined
-            ? Effect.succeed(undefined)
-            : Effect.map(ofRows(summaries, [found]), ([summary]) => summary),
+      named("Summaries.run", { projectId, runId }, (all, ref) =>
+        Effect.flatMap(all.summaries.find(ref), (found) =>
+          Effect.map(ofRows(all, found), ([summary]) => summary),
         ),
       ),
 
     standing: (runId) =>
       named("Summaries.standing", { projectId, runId }, (all, ref) =>
-        Effect.flatMap(Effect.all([all.summaries.find(ref), all.now]), ([found, instant]) =>
+        Effect.flatMap(Effect.all([all.summaries.find(ref), all.now]), ([[found], instant]) =>
           found === undefined ? Effect.succeed(undefined) : standingOf(all, found, instant),
         ),
       ),
@@ -370,7 +364,7 @@ export const ofProject = <X>(
       const found = Effect.flatMap(
         page(rows, projectId, request, yield* KeysetPage.placeOf(request)),
         ({ items, next, searched }) =>
-          Effect.map(ofRows(rows, items), (summaries) => ({ items: summaries, next, searched })),
+          Effect.map(ofRows(reads, items), (summaries) => ({ items: summaries, next, searched })),
       )
       return yield* read("Summaries.runs", found)
     }),
@@ -380,7 +374,7 @@ export const ofProject = <X>(
     held: (workerId) =>
       rows.heldBy(projectId, workerId, maxHeld).pipe(
         Effect.flatMap((keys) => inOrder(rows, keys)),
-        Effect.flatMap((found) => ofRows(rows, found)),
+        Effect.flatMap((found) => ofRows(reads, found)),
         (runs) => read("Summaries.held", runs),
       ),
 
@@ -389,16 +383,18 @@ export const ofProject = <X>(
       const [leases, lost] = yield* read(
         "Summaries.workers",
         Effect.flatMap(reads.now, (now) =>
-          Effect.all([rows.leases(projectId), rows.lostBy(projectId, now - dayMillis, maxCounted)]),
+          Effect.all([rows.leases(projectId), rows.lost(projectId, now - dayMillis, maxCounted)]),
         ),
       )
       const byWorker = new Map(leases.map((each) => [each.workerId, each]))
+      const lostBy = new Map<Ids.WorkerId, number>()
+      for (const { workerId } of lost) lostBy.set(workerId, (lostBy.get(workerId) ?? 0) + 1)
       return {
         items: items.map((worker) => ({
           worker,
           nextExpiry: instantOrNull(byWorker.get(worker.id)?.nextExpiry ?? null),
           renewedAt: instantOrNull(byWorker.get(worker.id)?.renewedAt ?? null),
-          lost: lost.get(worker.id) ?? 0,
+          lost: lostBy.get(worker.id) ?? 0,
         })),
         next,
       }
@@ -407,16 +403,18 @@ export const ofProject = <X>(
     lost: (within) =>
       reads.now.pipe(
         Effect.flatMap((now) => rows.lost(projectId, now - Duration.toMillis(within), maxLost)),
-        Effect.flatMap((claims) => lostLeases(rows, claims)),
+        Effect.flatMap((claims) => lostLeases(reads, claims)),
         (leases) => read("Summaries.lost", leases),
       ),
 
     attention: ({ limit = defaultWaits } = {}) =>
       Effect.gen(function* () {
-        const asking = yield* rows.asking(projectId, Math.min(Math.max(1, limit), maxWaits))
-        const oldest = yield* rows.oldestRunnable(projectId, maxOldest)
+        const { asking, oldestRunnable: oldest } = yield* rows.attention(projectId, {
+          asking: Math.min(Math.max(1, limit), maxWaits),
+          oldest: maxOldest,
+        })
         const found = yield* inOrder(rows, oldest === undefined ? asking : [...asking, oldest])
-        const summaries = yield* ofRows(rows, found)
+        const summaries = yield* ofRows(reads, found)
         // A run may have gone on between the reads.
         const first = summaries[found.findIndex(({ key }) => key === oldest)]
         return {

@@ -314,7 +314,7 @@ const retry = <X>(batch: RunBatch<X>, record: Record, all: Targets, seeds: Seeds
     // A run that has ended in this commit is read as it is written.
     if (ended.length > 0) yield* batch.flush()
     const requests: ReadonlyMap<RunKey, ClaimDetails> =
-      ended.length === 0 ? new Map() : yield* batch.rows.firstRequests(ended)
+      ended.length === 0 ? new Map() : yield* batch.rows.claimDetails(ended, "first")
     const targets = without(found, (target) => isEnded(target) && !requests.has(target.run!.key))
     const submitting = new Map<Target, Submitting>()
     for (const target of targets.targets.filter(isEnded)) {
@@ -408,8 +408,8 @@ const begin = <X>(
     if (bulk.runIds !== undefined) return BulkRules.begin(bulk, { id, projectId, from: 0, to: 0 }, now)
     const { filter } = bulk
     const bounds = yield* rows.filters.bounds(filter?.from?.epochMillis, filter?.to?.epochMillis)
-    const to = Math.min(bounds.before, (yield* rows.lastKey) + 1)
-    return BulkRules.begin(bulk, { id, projectId, from: bounds.least, to }, now)
+    const [newest = bounds.least - 1] = yield* rows.filters.keys(projectId, {}, { ...bounds, limit: 1 })
+    return BulkRules.begin(bulk, { id, projectId, from: bounds.least, to: newest + 1 }, now)
   })
 
 /** Makes operations. The first of a commit does its first part in it. */

@@ -236,7 +236,9 @@ const claimAll = Effect.fnUntraced(function* <X>(
       sessions ||= mayHaveSession(run.state)
     }
   }
-  const details = batch.late([...all.values()], (runs) => batch.rows.claimDetails(runs, sessions))
+  const details = batch.late([...all.values()], (runs) =>
+    batch.rows.claimDetails(runs, sessions ? "claimed with session" : "claimed"),
+  )
   return requests.map((request) =>
     Either.right({
       claimed: claimed.get(request) ?? again.get(request)!,

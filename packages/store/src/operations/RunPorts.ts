@@ -28,7 +28,7 @@ import type { RunCommits } from "../commit/RunCommits.js"
 import type { Wakeups } from "../commit/Wakeups.js"
 import * as LogTails from "../log/LogTails.js"
 import * as KeysetPage from "../rows/KeysetPage.js"
-import { bulkOperations } from "../rows/Records.js"
+import { bulkOperations, findRecord } from "../rows/Records.js"
 import type { RunStore } from "../rows/RunStore.js"
 import * as StoreReads from "../rows/StoreReads.js"
 import * as BulkRules from "../rules/BulkRules.js"
@@ -71,7 +71,9 @@ const bulkPort = <X>(
 
     get: (bulkId) =>
       Effect.flatMap(
-        read("BulkOperations.get", ({ records }) => records(bulkOperations).find({ projectId, id: bulkId })),
+        read("BulkOperations.get", ({ records }) =>
+          findRecord(records(bulkOperations), { projectId, id: bulkId }),
+        ),
         (found) =>
           found === undefined ? new BulkNotFound({ bulkId }) : Effect.succeed(toModel(found.record)),
       ),

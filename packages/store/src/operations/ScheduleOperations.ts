@@ -22,13 +22,12 @@ import type { Decision } from "./Submit.js"
 /** An operation whose requests are decided one after the other, each seeing what those before it have written. */
 const inTurn = <Request, A, E, X>(
   name: string,
+  civilNow: Effect.Effect<number, X>,
   decide: (request: Request, batch: RunBatch<X>, now: number) => Effect.Effect<Either.Either<A, E>, X>,
 ): RunOperation<Request, A, A, E, X> => ({
   name,
   decide: (requests, batch) =>
-    Effect.flatMap(batch.rows.civilNow, (now) =>
-      Effect.forEach(requests, (request) => decide(request, batch, now)),
-    ),
+    Effect.flatMap(civilNow, (now) => Effect.forEach(requests, (request) => decide(request, batch, now))),
   answer: (decision) => decision,
 })
 
@@ -102,14 +101,10 @@ export const redefined = (
   return stays ? changed : ScheduleRules.startFrom(changed, time, now)
 }
 
-export const create = <X>(): RunOperation<
-  Creation,
-  ScheduleRules.ScheduleRecord,
-  ScheduleRules.ScheduleRecord,
-  InvalidSchedule,
-  X
-> =>
-  inTurn("Schedules.create", ({ schedule, ...names }, { rows }, now) => {
+export const create = <X>(
+  civilNow: Effect.Effect<number, X>,
+): RunOperation<Creation, ScheduleRules.ScheduleRecord, ScheduleRules.ScheduleRecord, InvalidSchedule, X> =>
+  inTurn("Schedules.create", civilNow, ({ schedule, ...names }, { rows }, now) => {
     const checked = Either.flatMap(ScheduleChecks.ofNew(schedule, now), ScheduleChecks.withInput)
     if (Either.isLeft(checked)) return Effect.succeed(Either.left(checked.left))
     const origin = { source: null, key: null, hash: null, createdBy: schedule.createdBy ?? null }
@@ -145,14 +140,16 @@ const refusalOf = <E>(
 
 type Changed = Either.Either<ScheduleRules.ScheduleRecord, ChangeRefusal>
 
-export const change = <X>(): RunOperation<
+export const change = <X>(
+  civilNow: Effect.Effect<number, X>,
+): RunOperation<
   Change<InvalidSchedule>,
   ScheduleRules.ScheduleRecord,
   ScheduleRules.ScheduleRecord,
   ChangeRefusal,
   X
 > =>
-  inTurn("Schedules.change", (request, { rows }, now) => {
+  inTurn("Schedules.change", civilNow, (request, { rows }, now) => {
     const schedules = rows.records(table)
     return Effect.flatMap(schedules.find(request.ref), (found): Effect.Effect<Changed, X> => {
       if (found === undefined) {
@@ -245,9 +242,11 @@ export interface Begun extends Omit<Part, "called"> {
 }
 
 /** Begins runs at a request, as many as one commit begins. */
-export const call = <X>(): RunOperation<Call, Part, Begun, CallRefusal, X> => ({
+export const call = <X>(
+  civilNow: Effect.Effect<number, X>,
+): RunOperation<Call, Part, Begun, CallRefusal, X> => ({
   name: "Schedules.call",
-  decide: inTurn<Call, Part, CallRefusal, X>("Schedules.call", callOne).decide,
+  decide: inTurn<Call, Part, CallRefusal, X>("Schedules.call", civilNow, callOne).decide,
   answer: ({ called, ...part }) => ({
     ...part,
     runs: called.map(({ answered, duplicate, nominal }) => ({ nominal, duplicate, run: answered() })),

@@ -22,6 +22,7 @@ import * as KeysetPage from "../rows/KeysetPage.js"
 import type { LimitSetting, NamedSetting } from "../rows/LimitRows.js"
 import type { RunKey } from "../rows/RunRows.js"
 import type { StoreReads } from "../rows/StoreReads.js"
+import type { Range } from "../rows/SummaryRows.js"
 
 const toLimit =
   (now: number) =>
@@ -31,16 +32,33 @@ const toLimit =
     open: usage.open + usage.stale,
   })
 
+/** The most runs that work and are read at once. */
+const mostWorking = 1000
+
 /**
  * Brings the runs of a project that work under its limit. They are brought in the commit that sets it, so that the next claim counts them.
  */
-const attachWorking = <X>(batch: RunBatch<X>, ref: LimitRules.LimitRef): Effect.Effect<void, X> =>
-  Effect.map(batch.rows.limits.working(ref.projectId), (found) => {
-    for (const run of found.map(batch.add)) {
-      const { holder, limits, status } = run.state
-      const works = status === "running" && holder !== null
-      if (!works || LimitPlaces.at(limits, ref.limit) !== undefined) continue
-      batch.apply(run, LimitRules.govern(run.state, ref.limit))
+const attachWorking = <X>(
+  batch: RunBatch<X>,
+  { limit, projectId }: LimitRules.LimitRef,
+): Effect.Effect<void, X> =>
+  Effect.gen(function* () {
+    let before: RunKey | undefined = Number.MAX_SAFE_INTEGER
+    while (before !== undefined) {
+      const range: Range = { least: 0, before, limit: mostWorking }
+      const keys: ReadonlyArray<RunKey> = yield* batch.rows.filters.keys(
+        projectId,
+        { statuses: ["running"] },
+        range,
+      )
+      const runs = keys.length === 0 ? [] : yield* batch.rows.findKeys(keys, "all")
+      for (const run of runs.map(batch.add)) {
+        const { holder, limits, status } = run.state
+        const works = status === "running" && holder !== null
+        if (!works || LimitPlaces.at(limits, limit) !== undefined) continue
+        batch.apply(run, LimitRules.govern(run.state, limit))
+      }
+      before = keys.length === mostWorking ? keys.at(-1) : undefined
     }
   })
 

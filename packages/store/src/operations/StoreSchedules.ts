@@ -16,7 +16,13 @@ import { DateTime, Effect, Either, Schema } from "effect"
 import type { RunCommits, RunOperation } from "../commit/RunCommits.js"
 import * as Turns from "../commit/Turns.js"
 import * as KeysetPage from "../rows/KeysetPage.js"
-import { type RecordRows, schedules as table, schedules, type StoredSchedule } from "../rows/Records.js"
+import {
+  findRecord,
+  type RecordRows,
+  schedules as table,
+  schedules,
+  type StoredSchedule,
+} from "../rows/Records.js"
 import type { RunStore } from "../rows/RunStore.js"
 import * as StoreReads from "../rows/StoreReads.js"
 import * as CronTime from "../rules/CronTime.js"
@@ -135,7 +141,9 @@ const applyOne = <X>(
   })
 
 /** The schedules that a source declares: the difference to those that are stored, in one commit. */
-export const operation = <X>(): RunOperation<
+export const operation = <X>(
+  civilNow: Effect.Effect<number, X>,
+): RunOperation<
   Request,
   ReadonlyArray<AppliedSchedule>,
   ReadonlyArray<AppliedSchedule>,
@@ -144,7 +152,7 @@ export const operation = <X>(): RunOperation<
 > => ({
   name: "Schedules.apply",
   decide: (requests, { rows }) =>
-    Effect.flatMap(rows.civilNow, (now) =>
+    Effect.flatMap(civilNow, (now) =>
       Effect.forEach(requests, (request) => applyOne(request, rows.records(table), now)),
     ),
   answer: (applied) => applied,
@@ -244,16 +252,16 @@ export const make = <X>(
   store: RunStore<X>,
   commits: RunCommits<X>,
 ): ((projectId: Ids.ProjectId) => Schedules["Type"]) => {
-  const create = commits.operation(ScheduleOperations.create<X>())
-  const change = commits.operation(ScheduleOperations.change<X>())
-  const call = commits.operation(ScheduleOperations.call<X>())
-  const apply = commits.operation(operation<X>())
+  const create = commits.operation(ScheduleOperations.create(store.civilNow))
+  const change = commits.operation(ScheduleOperations.change(store.civilNow))
+  const call = commits.operation(ScheduleOperations.call(store.civilNow))
+  const apply = commits.operation(operation(store.civilNow))
   const { read } = StoreReads.reading(store)
 
   return (projectId) => {
     const find = (operation: string, scheduleId: string) =>
       Effect.flatMap(
-        read(operation, ({ records }) => records(schedules).find({ projectId, id: scheduleId })),
+        read(operation, ({ records }) => findRecord(records(schedules), { projectId, id: scheduleId })),
         (found) => (found === undefined ? new ScheduleNotFound({ scheduleId }) : Effect.succeed(found)),
       )
     const withEnds = (operation: string, stored: StoredSchedule) =>
@@ -281,7 +289,7 @@ export const make = <X>(
         const found = yield* read("Schedules.list", ({ records }) =>
           records(schedules).list(projectId, filter, { before, limit }),
         )
-        const now = yield* read("Schedules.list", ({ civilNow }) => civilNow)
+        const now = yield* read("Schedules.list", () => store.civilNow)
         const rows = yield* Effect.forEach(found.slice(0, limit), (stored) =>
           Effect.map(
             read("Schedules.list", () => readEnds(store, stored)),
@@ -348,7 +356,7 @@ export const make = <X>(
       upcoming: (scheduleId, count) =>
         Effect.gen(function* () {
           const { record } = yield* find("Schedules.upcoming", scheduleId)
-          const now = yield* read("Schedules.upcoming", ({ civilNow }) => civilNow)
+          const now = yield* read("Schedules.upcoming", () => store.civilNow)
           const share = ScheduleRules.shareOf(record)
           return Either.match(ScheduleChecks.timeOf(record), {
             onLeft: () => [],

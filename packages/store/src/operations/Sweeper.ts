@@ -89,11 +89,11 @@ export const run = <X>(
   commits: RunCommits<X>,
   wakeups: Wakeups,
 ): Effect.Effect<never> => {
-  const { reads, turns, unavailable } = store
+  const { civilNow: readCivilNow, reads, unavailable } = store
   const work = commits.operation(BulkParts.work<X>())
   const continueBulk = BulkParts.continuing(StoreReads.reading(store), commits)
   const sweepNow = commits.operation(sweep<X>())
-  const tick = commits.operation(TickOperation.operation<X>())
+  const tick = commits.operation(TickOperation.operation(readCivilNow))
   /** Ticks a part of the schedules that are due. The requests of others go after a large one. */
   const tickNow = () =>
     Effect.flatMap(tick(), ({ isLarge, schedules }) =>
@@ -102,7 +102,7 @@ export const run = <X>(
   const times = Effect.mapError(Effect.all({ due: reads.nextDue, now: reads.now }), (error) =>
     unavailable("Sweep", error),
   )
-  const civilNow = Effect.mapError(reads.civilNow, (error) => unavailable("Sweep", error))
+  const civilNow = Effect.mapError(readCivilNow, (error) => unavailable("Sweep", error))
   /** Does what is due, and returns how long nothing else is. */
   const pauseOf = (
     due: number | null,
@@ -123,7 +123,7 @@ export const run = <X>(
     return Effect.flatMap(work({ most: size, seeds: BulkParts.none }), (worked) => {
       const others = commits.requestCount() - before > 1
       size = BulkParts.sizeAfter(size, others)
-      const rest = others ? Turns.letOthersGo(commits) : turns ? Effect.void : LoopTurn.next
+      const rest = others ? Turns.letOthersGo(commits) : LoopTurn.next
       return worked === undefined
         ? Effect.succeed(false)
         : continueBulk(worked).pipe(Effect.zipRight(rest), Effect.as(true))

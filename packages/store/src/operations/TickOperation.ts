@@ -171,10 +171,10 @@ const skippedBy = (
 ): number =>
   ticked.reduce((sum, { record }, index) => sum + record.skipped[kind] - due[index]!.record.skipped[kind], 0)
 
-const tickAll = <X>(batch: RunBatch<X>): Effect.Effect<Tally, X> =>
+const tickAll = <X>(batch: RunBatch<X>, civilNow: Effect.Effect<number, X>): Effect.Effect<Tally, X> =>
   Effect.gen(function* () {
     const schedules = batch.rows.records(table)
-    const now = yield* batch.rows.civilNow
+    const now = yield* civilNow
     const found = yield* schedules.due(now, mostRead)
     if (found.length === 0) return nothing
     const open = found.flatMap(({ record }) =>
@@ -210,10 +210,12 @@ const tickAll = <X>(batch: RunBatch<X>): Effect.Effect<Tally, X> =>
 export type Part = Pick<Tally, "isLarge" | "schedules">
 
 /** Ticks the schedules that are due, a bounded number; returns how many. */
-export const operation = <X>(): RunOperation<void, Tally, Part, never, X> => ({
+export const operation = <X>(
+  civilNow: Effect.Effect<number, X>,
+): RunOperation<void, Tally, Part, never, X> => ({
   name: "Tick",
   decide: (requests, batch) =>
-    Effect.map(tickAll(batch), (tally) =>
+    Effect.map(tickAll(batch, civilNow), (tally) =>
       requests.map((_, index) => Either.right(index === 0 ? tally : nothing)),
     ),
   answer: (tally) => {

@@ -101,9 +101,6 @@ export interface LimitRows<X> {
     most: number,
   ) => Effect.Effect<ReadonlyArray<StoredRun>, X>
 
-  /** The runs of a project that have a lease, locked. */
-  readonly working: (projectId: Ids.ProjectId) => Effect.Effect<ReadonlyArray<StoredRun>, X>
-
   /** The limits to look at by now, a bounded number. */
   readonly due: Effect.Effect<ReadonlyArray<LimitRef>, X>
 }

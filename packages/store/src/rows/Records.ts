@@ -6,7 +6,7 @@
  * Source: docs/decisions/0100-schedules.md, docs/decisions/0103-bulk-operations.md
  */
 import type * as Ids from "@runlease/core/Ids"
-import type { Effect } from "effect"
+import { Effect } from "effect"
 import type { BulkRecord } from "../rules/BulkRules.js"
 import * as ScheduleHealth from "../rules/ScheduleHealth.js"
 import type { ScheduleRecord } from "../rules/ScheduleRules.js"
@@ -41,7 +41,7 @@ export interface RecordRef {
   readonly id: string
 }
 
-/** The values that columns of the table have in the records that are meant; undefined for any. */
+/** The values that columns of the table have in the records that are meant, the id among them; undefined for any. */
 export type RecordFilter = Readonly<Record<string, ColumnValue | undefined>>
 
 /** The bounds of what is read: a number of records, and their bytes of JSON, but one record at least. */
@@ -80,8 +80,6 @@ export interface RecordRows<R, X> {
 
 /** Reads of records outside of a transaction. */
 export interface RecordReads<R, X> {
-  readonly find: (ref: RecordRef) => Effect.Effect<StoredRecord<R> | undefined, X>
-
   /** The newest records that are older than `before`, as many as a page has and one more. */
   readonly list: (
     projectId: Ids.ProjectId,
@@ -89,6 +87,13 @@ export interface RecordReads<R, X> {
     page: { readonly before: number; readonly limit: number },
   ) => Effect.Effect<ReadonlyArray<StoredRecord<R>>, X>
 }
+
+/** Reads the record of a name. */
+export const findRecord = <R, X>(
+  { list }: RecordReads<R, X>,
+  { id, projectId }: RecordRef,
+): Effect.Effect<StoredRecord<R> | undefined, X> =>
+  Effect.map(list(projectId, { id }, { before: Number.MAX_SAFE_INTEGER, limit: 1 }), ([found]) => found)
 
 export const schedules: RecordTable<ScheduleRecord> = {
   name: "schedules",

@@ -39,6 +39,11 @@ export interface WorkerIdentity {
   readonly workerKey: string
 }
 
+/** `name`: what people call the worker. */
+export interface NamedWorker extends WorkerIdentity {
+  readonly name: string
+}
+
 /**
  * A search for at most `wanted` runnable runs: those whose kind, key and agent are these. A null kind or key is that of runs
  * that name none; a null agent is any.
@@ -134,6 +139,9 @@ export interface ClaimDetails {
   readonly snapshot: RequestSnapshot
 }
 
+/** Which request of a run is read. */
+export type RequestChoice = "claimed" | "claimed with session" | "first"
+
 /** The details of a run, with its submission as text. */
 export interface SubmittedDetails {
   readonly details: RunDetails
@@ -156,23 +164,17 @@ export interface RunRows<X> {
   /** How the runs of a filter are found. They are not locked. */
   readonly filters: Pick<SummaryRows<X>, "bounds" | "candidates" | "keys">
 
-  /** The civil time of the transaction. Schedules alone follow it. */
-  readonly civilNow: Effect.Effect<number, X>
-
-  /** The key of the newest run of the store; 0 for none. */
-  readonly lastKey: Effect.Effect<RunKey, X>
-
   /** The instant of the transaction. */
   readonly now: Effect.Effect<number, X>
 
-  /** Runs effects in their order, in one exchange where the store can. */
-  readonly together: (effects: ReadonlyArray<Effect.Effect<void, X>>) => Effect.Effect<void, X>
-
   /**
-   * The last effect of `together`: commits in the same exchange where the store can. Nothing may follow it in the transaction.
-   * If one of the others has failed, nothing is committed.
+   * Runs effects in their order, in one exchange where the store can. With `commit` they are the last ones of the transaction, which commits
+   * in the same exchange; if one of them has failed, nothing is committed.
    */
-  readonly commit: Effect.Effect<void, X>
+  readonly together: (
+    effects: ReadonlyArray<Effect.Effect<void, X>>,
+    end?: "commit",
+  ) => Effect.Effect<void, X>
 
   /** Those of these runs that exist. */
   readonly find: (refs: ReadonlyArray<RunRef>) => Stored<X>
@@ -216,17 +218,15 @@ export interface RunRows<X> {
   readonly details: (runs: ReadonlyArray<StoredRun>) => Effect.Effect<ReadonlyMap<RunKey, RunDetails>, X>
 
   /**
-   * Without sessions where `sessions` is false, since no run has one yet. Runs beyond `maxClaimBytes` are left out, and the first is not.
+   * The details of runs with the request that the next attempt gets, or with the first one, that they were submitted with. `claimed` is
+   * without sessions, for runs that have none yet. Runs beyond `maxClaimBytes` are left out, and the first is not; of first requests those with
+   * the lowest keys stay.
    */
   readonly claimDetails: (
     runs: ReadonlyArray<StoredRun>,
-    sessions: boolean,
+    request: RequestChoice,
   ) => Effect.Effect<ReadonlyMap<RunKey, ClaimDetails>, X>
 
-  /** The details of runs with the requests that they were submitted with. Runs beyond `maxClaimBytes` are left out, those with the lowest keys are not. */
-  readonly firstRequests: (
-    runs: ReadonlyArray<StoredRun>,
-  ) => Effect.Effect<ReadonlyMap<RunKey, ClaimDetails>, X>
   readonly submitted: (
     runs: ReadonlyArray<StoredRun>,
   ) => Effect.Effect<ReadonlyMap<RunKey, SubmittedDetails>, X>

@@ -14,7 +14,7 @@ import type { LogEntry } from "@runlease/core/RunLog"
 import type { Effect } from "effect"
 import type { CounterSum, Step } from "./CounterRows.js"
 import type { LimitReads } from "./LimitRows.js"
-import type { RunKey, RunRef, RunRows, WorkerIdentity } from "./RunRows.js"
+import type { RunKey, RunRef, RunRows, NamedWorker } from "./RunRows.js"
 import type { Identified, RecordReads, RecordTable } from "./Records.js"
 import type { SummaryRows } from "./SummaryRows.js"
 
@@ -62,14 +62,13 @@ export interface NextDue {
 
 /** Reads outside of a transaction. Each sees what was committed before it. */
 export interface RunReads<X> {
-  /** The civil time, which schedules alone follow. */
-  readonly civilNow: Effect.Effect<number, X>
-
   /** The store's time. */
   readonly now: Effect.Effect<number, X>
 
-  /** The project, kind and key of a worker, which never change. */
-  readonly worker: (workerId: Ids.WorkerId) => Effect.Effect<WorkerIdentity | undefined, X>
+  /** Those of these workers that exist. Their projects, kinds and keys never change. */
+  readonly workers: (
+    workerIds: ReadonlyArray<Ids.WorkerId>,
+  ) => Effect.Effect<ReadonlyMap<Ids.WorkerId, NamedWorker>, X>
 
   readonly run: (ref: RunRef) => Effect.Effect<Run | undefined, X>
   /** The request that the next claim of a run returns, with the messages that are its own. */
@@ -130,13 +129,13 @@ export interface RunStore<X> {
 
   readonly reads: RunReads<X>
 
+  /** The civil time, within a transaction and outside of one. Schedules alone follow it. */
+  readonly civilNow: Effect.Effect<number, X>
+
   /** Runs before a commit takes its requests, so that callers that are about to send one share it. */
   readonly gather: Effect.Effect<void>
-  /** Whether the event loop turns in each commit, so that sockets with data are read before the next one. */
-  readonly turns: boolean
-
-  /** Whether one request may have caused the failure of a transaction, so that the others succeed without it. */
-  readonly isolates: (failure: X) => boolean
+  /** Whether one request may have caused the failure of a transaction, so that the others succeed without it: always, when absent. */
+  readonly isolates?: ((failure: X) => boolean) | undefined
 
   /** The error that callers get for a failure of the store. */
   readonly unavailable: (operation: string, failure: X) => ControlPlaneUnavailable

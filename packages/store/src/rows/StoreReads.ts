@@ -80,8 +80,11 @@ export const make = <X>(store: RunStore<X>): Effect.Effect<StoreReads<X>> =>
       timeToLive: Exit.match({ onSuccess: () => Duration.infinity, onFailure: () => Duration.zero }),
       lookup: (workerId: Ids.WorkerId) =>
         Effect.flatMap(
-          Effect.mapError(reads.worker(workerId), (error) => unavailable("Claims.claim", error)),
-          (worker) => (worker === undefined ? new WorkerNotFound({ workerId }) : Effect.succeed(worker)),
+          Effect.mapError(reads.workers([workerId]), (error) => unavailable("Claims.claim", error)),
+          (found) => {
+            const worker = found.get(workerId)
+            return worker === undefined ? new WorkerNotFound({ workerId }) : Effect.succeed(worker)
+          },
         ),
     })
 

@@ -89,20 +89,23 @@ export interface HeldLeases {
   readonly renewedAt: number
 }
 
+/** How many runs go before another one. `first` is there for those of its lane. */
+export interface RunsBefore {
+  readonly count: number
+  readonly first?: RunKey | undefined
+}
+
+/** The runs of a project that a person should look at. */
+export interface Attention {
+  readonly asking: ReadonlyArray<RunKey>
+  readonly oldestRunnable: RunKey | undefined
+}
+
 export interface SummaryRows<X> {
-  readonly find: (ref: RunRef) => Effect.Effect<SummaryRow | undefined, X>
+  /** Those of these runs that exist, by their keys, or the one of a name. */
+  readonly find: (runs: RunRef | ReadonlyArray<RunKey>) => Effect.Effect<ReadonlyArray<SummaryRow>, X>
 
-  /** Those of these runs that exist. */
-  readonly ofKeys: (keys: ReadonlyArray<RunKey>) => Effect.Effect<ReadonlyArray<SummaryRow>, X>
-
-  /** Newest first, unless the range says otherwise. */
-  readonly list: (
-    projectId: Ids.ProjectId,
-    start: Start,
-    range: Range,
-  ) => Effect.Effect<ReadonlyArray<SummaryRow>, X>
-
-  /** The keys of the runs of a range. */
+  /** The keys of the runs of a range, newest first unless the range says otherwise. */
   readonly keys: (
     projectId: Ids.ProjectId,
     start: Start,
@@ -129,11 +132,6 @@ export interface SummaryRows<X> {
   /** Those of these claims that ended without an outcome of their own. */
   readonly claims: (ranges: ReadonlyArray<ClaimRange>) => Effect.Effect<ReadonlyArray<ClaimRow>, X>
 
-  /** What people call these workers. */
-  readonly workerNames: (
-    workerIds: ReadonlyArray<Ids.WorkerId>,
-  ) => Effect.Effect<ReadonlyMap<Ids.WorkerId, string>, X>
-
   /** The runs whose lease a worker has, those first whose lease ends first, at most `limit`. A lapsed lease holds none. */
   readonly heldBy: (
     projectId: Ids.ProjectId,
@@ -151,25 +149,18 @@ export interface SummaryRows<X> {
     limit: number,
   ) => Effect.Effect<ReadonlyArray<ClaimRow>, X>
 
-  /** How many of them each worker had, of the latest `limit`. */
-  readonly lostBy: (
-    projectId: Ids.ProjectId,
-    since: number,
-    limit: number,
-  ) => Effect.Effect<ReadonlyMap<Ids.WorkerId, number>, X>
-
-  /** The runs that wait for answers, those first that fail first without one, then those that never do; at most `limit`. */
-  readonly asking: (projectId: Ids.ProjectId, limit: number) => Effect.Effect<ReadonlyArray<RunKey>, X>
-
-  /** The unfinished runs before a run in its lane, the oldest first, at most `limit`. */
-  readonly aheadInLane: (run: StoredRun, limit: number) => Effect.Effect<ReadonlyArray<RunKey>, X>
+  /**
+   * The runs that go before this one, counted up to `limit`: the unfinished ones of its lane that are older, where it is behind them, with the
+   * oldest; else those before it by preference, of the runs behind the limit that it is behind, or of the runnable runs with its kind and key.
+   */
+  readonly before: (run: StoredRun, limit: number) => Effect.Effect<RunsBefore, X>
 
   /**
-   * How many runs go before this one by preference, counted up to `limit`: of those behind the limit that it is behind, else of the
-   * runnable runs with its kind and key.
+   * `asking`: the runs that wait for answers, those first that fail first without one, then those that never do; at most `asking`.
+   * `oldestRunnable`: the first of the pending runs that a worker may claim, where it is one of the oldest `oldest` pending runs of the store.
    */
-  readonly queuedBefore: (run: StoredRun, limit: number) => Effect.Effect<number, X>
-
-  /** The first of the pending runs that a worker may claim, where it is one of the oldest `most` pending runs of the store. */
-  readonly oldestRunnable: (projectId: Ids.ProjectId, most: number) => Effect.Effect<RunKey | undefined, X>
+  readonly attention: (
+    projectId: Ids.ProjectId,
+    most: { readonly asking: number; readonly oldest: number },
+  ) => Effect.Effect<Attention, X>
 }
