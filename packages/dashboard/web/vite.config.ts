@@ -25,7 +25,7 @@ export default defineConfig({
     emptyOutDir: true,
     target: "es2022",
     minify: "terser",
-    terserOptions: { compress: { passes: 2 }, format: { comments: false } },
+    terserOptions: { format: { comments: false } },
     // The policy of the page allows no `data:` font.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
