@@ -241,14 +241,21 @@ const made = async (name, sources, source) => {
   return join(repository, (await making)[source])
 }
 
-/** The command as a process, and as a function that tests call. */
-const ofCommand = ["packages/cli/src/bin.ts", "packages/cli/test/InProcess.ts"]
+/** The command as a process, as a function that tests call, and its help, which the build writes. */
+const ofCommand = [
+  "packages/cli/src/bin.ts",
+  "packages/cli/test/InProcess.ts",
+  "packages/cli/checkout/help.ts",
+]
 
 /** The path of the command's bundle, made anew when a source has changed. */
 export const command = () => made("command", ofCommand, ofCommand[0])
 
 /** The path of `test/InProcess.ts` in the same bundle. */
 export const inProcess = () => made("command", ofCommand, ofCommand[1])
+
+/** The path of `help.ts` in the same bundle. */
+export const help = () => made("command", ofCommand, ofCommand[2])
 
 /**
  * The path of the bundle of a fixture of tests, made anew when a source has changed. The sources of a folder are bundled together, at the
