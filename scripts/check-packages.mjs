@@ -17,7 +17,7 @@ const root = mkdtempSync(join(tmpdir(), "runlease-pack-"))
 
 try {
   const packed = packAll(root)
-  checkTarballs(packed)
+  await checkTarballs(packed)
   const folder = project(join(root, "strict"))
   const { effect } = peersOf(packed.map(({ manifest }) => manifest)).lowest
   const installed = Strict.install(folder, without(packed, [copilotKit]), { effect })

@@ -33,7 +33,7 @@ const kept = process.argv[2] === undefined ? root : resolve(process.argv[2])
 try {
   mkdirSync(kept, { recursive: true })
   const packed = packAll(kept)
-  checkTarballs(packed, [])
+  await checkTarballs(packed, {})
 
   const libraries = packed.filter(({ manifest }) => manifest.name !== copilotKit)
   const tarballs = without(packed, [copilotKit])
