@@ -25,7 +25,7 @@ it.scopedLive("rows that became no run are listed with the reason, inserted agai
       ).pipe(Effect.provide(SqliteFile.layerWith({ filename: join(cwd, ".runlease/runlease.sqlite") })))
     yield* insert("later")
     yield* insert("never")
-    yield* until("2 rows refused, 0 rows not taken yet.", outbox("list"))
+    yield* until("2 rows refused, 0 rows waiting.", outbox("list"))
     const refused = jsonLines((yield* outbox("list", "--json")).stdout)
     expect(refused[0]).toMatchObject({
       project: "later",
@@ -44,7 +44,7 @@ it.scopedLive("rows that became no run are listed with the reason, inserted agai
       }),
     )
     expect(json((yield* outbox("retry", "--all", "--json")).stdout)).toEqual({ rows: 1 })
-    yield* until("0 rows refused, 0 rows not taken yet.", outbox("list"))
+    yield* until("0 rows refused, 0 rows waiting.", outbox("list"))
   }).pipe(Effect.provide(NodeContext.layer)),
 )
 

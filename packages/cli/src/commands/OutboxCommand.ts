@@ -80,7 +80,7 @@ const list = Command.make("list", common, ({ database, json }) =>
       )
     }
     yield* Console.log(
-      `${Phrases.count(refused.length, "row")} refused, ${Phrases.count(waiting, "row")} not taken yet.` +
+      `${Phrases.count(refused.length, "row")} refused, ${Phrases.count(waiting, "row")} waiting.` +
         (refused.length === 0 ? "" : " Insert them again with: runlease outbox retry --all"),
     )
   }),

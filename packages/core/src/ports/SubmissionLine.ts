@@ -32,7 +32,7 @@ const further = Mirror.mirror(
 
 const debounce = Mirror.mirror(Debounce.fields, "absent")
 
-/** `text` is short for one user message; `input` is the payload of the agent; `agent` may be known from elsewhere. */
+/** `text` is short for one user message; `input` is the payload of the agent; a caller may have the `agent`. */
 export const Line = Schema.Struct({
   agent: Schema.optional(Ids.AgentId),
   text: Schema.optional(Schema.String),

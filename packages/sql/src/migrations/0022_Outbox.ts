@@ -1,7 +1,7 @@
 /**
  * The outbox: submissions that other programs insert in transactions of their own, and those that became no run.
  *
- * Any program may insert, so each column but the submission has a default, and an id is made where none is given: a UUID of version 7. On
+ * Any program may insert, so each column but the submission has a default, and an id is made where a row has none: a UUID of version 7. On
  * PostgreSQL a trigger wakes the servers at the commit, and `runlease_submit` inserts by a call.
  *
  * Source: docs/decisions/0140-submission-by-a-row.md

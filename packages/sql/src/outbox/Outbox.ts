@@ -41,7 +41,7 @@ const insert = Effect.fnUntraced(function* (line: object, options: Pick<Options,
  * Inserts a run of an agent, and returns its id. `agent` is an agent, whose payload is checked here, or the name of one, whose payload is any
  * JSON.
  *
- * Fails: `InvalidSubmission` before anything is inserted. What the server alone can tell, such as a limit that is reached, keeps the row as
+ * Fails: `InvalidSubmission` before anything is inserted. What only the server finds, such as a limit that is reached, leaves the row as
  * refused.
  */
 export const submit: {

@@ -6,7 +6,7 @@ import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"
 
-/** The most characters of submissions in one commit. Its first row is taken whatever it has. */
+/** The most characters of submissions in one commit. Its first row is in it whatever it has. */
 const maxLength = 4 * 1024 * 1024
 
 /** A row with its project. `created_at` is as the database writes an instant. */
@@ -15,7 +15,7 @@ export interface Row extends Outbox.Row {
   readonly createdAt: string
 }
 
-interface Taken {
+interface DeletedRow {
   readonly position: number
   readonly id: string
   readonly project: string
@@ -51,7 +51,7 @@ const projectsOf = (
 export const take = (database: Database, most: number): Effect.Effect<Part, SqlError> =>
   Effect.gen(function* () {
     const { dialect, sql } = database
-    const rows = yield* execute(sql<Taken>`
+    const rows = yield* execute(sql<DeletedRow>`
       DELETE FROM runlease_outbox WHERE position IN (
         SELECT position FROM (
           SELECT position, SUM(size) OVER (ORDER BY position) - size AS before FROM (

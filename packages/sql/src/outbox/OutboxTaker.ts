@@ -14,18 +14,18 @@ import * as OutboxRows from "./OutboxRows.js"
 /** The most rows in one commit: requests of others go between the commits. */
 const mostRows = 250
 
-/** `failure`: the one row that is taken is refused for it. */
+/** `failure`: the one row of the commit is refused for it. */
 interface Take {
   readonly most: number
   readonly failure?: string
 }
 
-interface Taken {
+interface Moved {
   readonly refused: number
   readonly more: boolean
 }
 
-const operation = (database: Database): RunCommits.RunOperation<Take, Taken, Taken, never, SqlError> => ({
+const operation = (database: Database): RunCommits.RunOperation<Take, Moved, Moved, never, SqlError> => ({
   name: "Outbox",
   decide: ([first, ...others], batch) =>
     Effect.gen(function* () {
@@ -36,8 +36,8 @@ const operation = (database: Database): RunCommits.RunOperation<Take, Taken, Tak
           ? yield* Outbox.submit(batch, rows)
           : rows.map((row) => ({ row, problem: { code: "NotStored", message: failure } }))
       yield* OutboxRows.refuse(database, refused)
-      const taken = { refused: refused.length, more }
-      return [Either.right(taken), ...others.map(() => Either.right({ refused: 0, more }))]
+      const moved = { refused: refused.length, more }
+      return [Either.right(moved), ...others.map(() => Either.right({ refused: 0, more }))]
     }),
   answer: Function.identity,
 })
@@ -70,7 +70,7 @@ export const run = (store: SqlStore): Effect.Effect<never> => {
         }),
       ),
       Effect.tapErrorCause((cause) =>
-        Effect.logWarning("Rows of the outbox wait, and are taken later", cause),
+        Effect.logWarning("Rows of the outbox wait for the next attempt", cause),
       ),
       Effect.retry(pause),
       Effect.orDie,

@@ -9,7 +9,7 @@ import type { Wakeups } from "@runlease/store"
 import { Effect, type Scope } from "effect"
 import type { Handle } from "./SqliteConnection.js"
 
-/** The milliseconds until the commit of another process is noticed, in real time: SQLite waits for nobody's Clock. */
+/** The milliseconds until the commit of another process is noticed, in real time, whatever the Clock is. */
 const lookEvery = 20
 
 /**

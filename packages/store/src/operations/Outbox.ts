@@ -1,7 +1,7 @@
 /**
  * Rows that programs have written in transactions of their own, each of which becomes a run.
  *
- * A row is a submission as `SubmissionLine` has it. Its id is the id of the run, so a row that is taken twice is the same run.
+ * A row is a submission as `SubmissionLine` has it. Its id is the id of the run, so a row that comes twice is the same run.
  *
  * Source: docs/decisions/0140-submission-by-a-row.md
  */
