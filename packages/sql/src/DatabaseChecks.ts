@@ -7,6 +7,7 @@ import { HealthCheck } from "@runlease/core"
 import { Effect } from "effect"
 import * as fs from "node:fs"
 import * as PostgresChecks from "./checks/PostgresChecks.js"
+import * as OutboxChecks from "./checks/OutboxChecks.js"
 import * as TablesChecks from "./checks/TablesChecks.js"
 import * as PostgresNotifications from "./checks/PostgresNotifications.js"
 import * as PostgresReplication from "./checks/PostgresReplication.js"
@@ -28,6 +29,7 @@ export const sqlite = (filename: string): Effect.Effect<ReadonlyArray<HealthChec
       ? HealthCheck.reports(SqliteChecks.readable, [
           TablesChecks.version,
           TablesChecks.sqliteIndexes,
+          OutboxChecks.check,
           SqliteChecks.disk(filename),
         ]).pipe(
           Effect.provide(SqliteFile.reader(filename)),
@@ -50,6 +52,7 @@ export const postgres = (options: PostgresPool.Options): Effect.Effect<ReadonlyA
     PostgresChecks.pooler(options),
     TablesChecks.version,
     TablesChecks.postgresIndexes,
+    OutboxChecks.check,
     PostgresChecks.clock,
     PostgresNotifications.check(options),
     PostgresChecks.connections(maxConnections + 1),

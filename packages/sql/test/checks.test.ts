@@ -57,7 +57,7 @@ describe("the checks of an SQLite file", () => {
       const reports = yield* DatabaseChecks.sqlite(filename)
       deepStrictEqual(
         reports.map(({ check }) => check),
-        ["file", "tables", "indexes", "disk"],
+        ["file", "tables", "indexes", "outbox", "disk"],
       )
       deepStrictEqual(troubles(reports.filter(({ check }) => check !== "disk")), [])
       deepStrictEqual(fs.readFileSync(filename), before)
@@ -137,6 +137,27 @@ const postgresDatabase = (migrations: Migrations.Migrations = Migrations.all) =>
     return url
   })
 
+const rowThatWaits = "INSERT INTO runlease_outbox (submission, created_at) VALUES ('{}', '2020-01-01')"
+const rowRefused =
+  "INSERT INTO runlease_outbox_refused (id, project, submission, created_at, code, message) " +
+  "VALUES ('0192f0c1-7a4e-7bb1-a1e4-3c1f0a2b9d11', 'p', '{}', '2020-01-01', 'ProjectNotFound', 'none')"
+
+describe("the check of the outbox", () => {
+  it.scopedLive("finds rows that became no run, and rows that no server takes", () =>
+    Effect.gen(function* () {
+      const refused = reportOf(yield* examineSqlite(Migrations.all, rowRefused), "outbox")
+      deepStrictEqual([refused.verdict, refused.message], ["warn", "1 refused rows became no run."])
+      strictEqual(reportOf(yield* examineSqlite(Migrations.all, rowThatWaits), "outbox").verdict, "fail")
+      strictEqual(reportOf(yield* examineSqlite(upTo(previous)), "outbox").verdict, "ok")
+      const url = yield* postgresDatabase()
+      yield* PostgresDatabase.ask(url, rowRefused)
+      strictEqual(reportOf(yield* DatabaseChecks.postgres({ url }), "outbox").verdict, "warn")
+      yield* PostgresDatabase.ask(url, rowThatWaits)
+      strictEqual(reportOf(yield* DatabaseChecks.postgres({ url }), "outbox").verdict, "fail")
+    }),
+  )
+})
+
 describe("the checks of a PostgreSQL database", () => {
   it.scopedLive("are fine on a new one", () =>
     Effect.gen(function* () {
@@ -148,6 +169,7 @@ describe("the checks of a PostgreSQL database", () => {
           "pooler",
           "tables",
           "indexes",
+          "outbox",
           "clock",
           "wake-ups",
           "connections",

@@ -6,7 +6,8 @@ import { Effect } from "effect"
 import * as Migrations from "../Migrations.js"
 import * as SqliteFile from "../sqlite/SqliteFile.js"
 
-const hasTable = (name: string) =>
+/** Whether the database has a table. */
+export const hasTable = (name: string) =>
   Effect.flatMap(SqlClient.SqlClient, (sql) =>
     Effect.map(
       sql.onDialectOrElse({
