@@ -80,6 +80,7 @@ export const withoutRecords =
       issueParts: () => Effect.dieMessage("its records have one part"),
       mayRecord: () => true,
       countStep: () => {},
+      hasRoom: () => true,
       reserve: () => true,
       committed: () => Effect.void,
       drainHold: DrainHold.make(),

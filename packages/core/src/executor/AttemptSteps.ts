@@ -250,6 +250,8 @@ export const make = (options: {
     if (!isCounted(stepId)) counted.add(stepId)
   }
 
+  const hasRoom = (bytes: number): boolean => resultBytes + bytes <= maxResultBytes
+
   return {
     ...issued,
     issue: (name, record) => {
@@ -289,8 +291,9 @@ export const make = (options: {
         ),
       ),
     ),
+    hasRoom,
     reserve: (bytes) => {
-      if (resultBytes + bytes > maxResultBytes) return false
+      if (!hasRoom(bytes)) return false
       resultBytes += bytes
       return true
     },

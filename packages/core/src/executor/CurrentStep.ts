@@ -20,29 +20,41 @@ export class CurrentStep extends Context.Tag("@runlease/core/CurrentStep")<
     readonly idempotencyKey: string
     /** Whether it happens at most once. Then it has no steps in it. */
     readonly atMostOnce: boolean
+    /** Whether it is a transaction, which may be rolled back. Then it has no steps in it either. */
+    readonly transaction: boolean
   }
 >() {}
+
+/** What keeps other steps out of the body of a step. */
+export type Closed = "atMostOnce" | "transaction"
+
+const places: Readonly<Record<Closed, string>> = {
+  atMostOnce: "a step that happens at most once",
+  transaction: "a step in a transaction",
+}
 
 /** `key`: a value of JSON that distinguishes steps of one name. */
 export interface Keyed {
   readonly key?: unknown
 }
 
-/** The step that code in this context is in, if it is in one. None may be inside a step that happens at most once. */
+/** The step that code in this context is in, if it is in one. None may be inside a step that happens at most once, or in a transaction. */
 const enclosingIn = (
   context: Context.Context<never>,
   name: string,
   what: string,
 ): Either.Either<CurrentStep["Type"] | undefined, StepError> => {
   const enclosing = Option.getOrUndefined(Context.getOption(context, CurrentStep))
-  return enclosing?.atMostOnce === true
-    ? Either.left(failed(name, "nested", `${what} is inside a step that happens at most once`))
+  const closed = enclosing?.atMostOnce === true ? "atMostOnce" : "transaction"
+  return enclosing?.[closed] === true
+    ? Either.left(failed(name, "nested", `${what} is inside ${places[closed]}`))
     : Either.right(enclosing)
 }
 
 /**
  * The step that the code is in, if it is in one. Fails inside a step that happens at most once: its intent says only that all of it may have
- * happened, so nothing in it is recorded, and nothing in it waits. `what` begins the sentence.
+ * happened, so nothing in it is recorded, and nothing in it waits. Fails inside one in a transaction: what is in it is rolled back with it.
+ * `what` begins the sentence.
  */
 export const unlessOnce = (
   name: string,
@@ -113,11 +125,12 @@ export const traced = <A, E, R>(step: AttemptStep, effect: Effect.Effect<A, E, R
   })
 
 /** What `CurrentStep` is in the body of a step. */
-export const currentStep = ({ attempt, id }: AttemptStep, atMostOnce: boolean): CurrentStep["Type"] => ({
+export const currentStep = ({ attempt, id }: AttemptStep, closed?: Closed): CurrentStep["Type"] => ({
   id,
   // Few bodies read it.
   get idempotencyKey() {
     return sha256(`${attempt.runId} ${id}`)
   },
-  atMostOnce,
+  atMostOnce: closed === "atMostOnce",
+  transaction: closed === "transaction",
 })

@@ -26,6 +26,7 @@ import {
   Option,
   Predicate,
   type Schedule,
+  Schema,
   Stream,
 } from "effect"
 import * as AgentEvent from "../model/AgentEvent.js"
@@ -35,11 +36,12 @@ import { intentEventName, sleepEventName } from "../model/StepRecord.js"
 import type { StepFailure } from "../model/agui/Events.js"
 import { maxPause } from "../ports/Leases.js"
 import { Result } from "./AgentResult.js"
-import { CurrentStep, currentStep, type Keyed, take, traced } from "./CurrentStep.js"
+import { type Closed, CurrentStep, currentStep, type Keyed, take, traced } from "./CurrentStep.js"
 import * as Emit from "./Emit.js"
 import { AwaitAnswers } from "./ExecutorError.js"
 import { StepCodec } from "./StepCodec.js"
-import type { StepError } from "./StepError.js"
+import { type Database, StepDatabase } from "./StepDatabase.js"
+import { StepError } from "./StepError.js"
 import type { AttemptSteps, StepLog } from "./StepLog.js"
 import {
   type AttemptStep,
@@ -48,9 +50,11 @@ import {
   failed,
   type IssuedEvents,
   notIssued,
+  readRow,
   recordOf,
   replayed,
   type Replaying,
+  rowOf,
   write,
 } from "./StepRecording.js"
 
@@ -91,9 +95,9 @@ const failureOf = (cause: Cause.Cause<unknown>): Effect.Effect<StepFailure | und
 
 // Runs the body of a step, and records its result.
 
-/** `shown`: whether the log says when the step begins and ends. */
+/** `shown`: whether the log says when the step begins and ends. `closed`: why the body has no steps in it; absent where it may. */
 interface RecordedOptions<A, E> extends Codecs<A, E> {
-  readonly atMostOnce: boolean
+  readonly closed?: Closed | undefined
   readonly shown: boolean
 }
 
@@ -105,7 +109,7 @@ export const recorded = <A, E, R>(
 ): Effect.Effect<A, E | StepError, Exclude<R, CurrentStep> | Emit.Emit> =>
   // Each provision of services costs a separate region, so there is one.
   Effect.contextWithEffect((context: Context.Context<Exclude<R, CurrentStep> | Emit.Emit>) => {
-    const { atMostOnce, shown } = options
+    const { closed, shown } = options
     const outer = Context.get(context, Emit.Emit)
     const opened = OpenedItems.make()
     const end = <B, E2>(
@@ -128,7 +132,7 @@ export const recorded = <A, E, R>(
     const record = (outcome: Either.Either<A, E>) =>
       Effect.catchAllCause(recordOf(step, outcome, options, opened), (cause) => fail(cause))
     const inside = context.pipe(
-      Context.add(CurrentStep, currentStep(step, atMostOnce)),
+      Context.add(CurrentStep, currentStep(step, closed)),
       Context.add(
         Emit.Emit,
         Emit.observed(outer, (events) => events.forEach(opened.observe)),
@@ -255,7 +259,6 @@ const runWith = <A, E, R>(
       options,
       recorded(step, retry === undefined ? body : Effect.retry(body, retry), {
         ...options,
-        atMostOnce: false,
         shown: true,
       }),
     )
@@ -300,7 +303,7 @@ export const atMostOnce = <A, E, R>(
 ): Durable<A, E, R> =>
   Effect.flatMap(take(name, options), (step) => {
     const once = (effect: Effect.Effect<A, E, R>) =>
-      recorded(step, effect, { ...options, atMostOnce: true, shown: true })
+      recorded(step, effect, { ...options, closed: "atMostOnce", shown: true })
     const { onUncertain } = options
     // A drain waits for the body and its record. Once it has begun, no body begins.
     const begin = Effect.acquireUseRelease(
@@ -317,6 +320,103 @@ export const atMostOnce = <A, E, R>(
     return unlessReplayed(step, options, outcome)
   })
 
+/**
+ * `schema`, `failure`: as those of `run`; `failure` may be the schema of some of the failures, without those of the database. `retry` repeats
+ * the body within the step, each time in a new transaction.
+ */
+export interface Transactional<A, E> extends Keyed {
+  readonly schema?: Codec<A> | undefined
+  readonly failure?: (Schema.Schema.AnyNoContext & { readonly Type: E }) | undefined
+  readonly retry?: Schedule.Schedule<unknown, E> | undefined
+}
+
+/** A schema for failures of the body. That the database cannot be reached is none of them, whatever the schema accepts. */
+const ofBody = <E>(failure: Transactional<unknown, E>["failure"]): Codec<E | StepError> | undefined =>
+  failure === undefined
+    ? undefined
+    : (Schema.asSchema(failure).pipe(Schema.filter((error) => !(error instanceof StepError))) as Codec<
+        E | StepError
+      >)
+
+/** What the row of the step says, which is written with what `body` writes where the step has none. */
+const committed = <Tx, A, E, R>(
+  step: AttemptStep,
+  database: Database<Tx>,
+  body: (transaction: Tx) => Effect.Effect<A, E, R>,
+  codecs: Codecs<A, E | StepError>,
+  retry: Schedule.Schedule<unknown, E> | undefined,
+): Effect.Effect<A, E | StepError, R> => {
+  const { attempt, id, name } = step
+  const key = { runId: attempt.runId, stepId: id, name }
+  const isOfBody = (error: E | StepError): error is E => !(error instanceof StepError)
+  const once: Effect.Effect<string, E | StepError, R> = database.once(key, (transaction) =>
+    Effect.flatMap(body(transaction), (value) =>
+      Effect.map(rowOf(step, Either.right(value), codecs), (text = "{}") => text),
+    ),
+  )
+  const repeated =
+    retry === undefined
+      ? once
+      : Effect.retry(once, {
+          schedule: retry as Schedule.Schedule<unknown, E | StepError>,
+          while: isOfBody,
+        })
+  const failing = (error: E | StepError): Effect.Effect<string, E | StepError> =>
+    Effect.flatMap(rowOf(step, Either.left(error), codecs), (text) =>
+      text === undefined ? Effect.fail(error) : database.once(key, () => Effect.succeed(text)),
+    )
+  return repeated.pipe(
+    Effect.catchAll(failing),
+    Effect.flatMap((text) => readRow(step, codecs, text)),
+  )
+}
+
+/** `transaction` in a database whose transactions the body gets. */
+export const transactionIn = <Tx, A, E, R>(
+  name: string,
+  database: Database<Tx>,
+  body: (transaction: Tx) => Effect.Effect<A, E, R>,
+  ...[options = {}]: OptionsOf<A, Transactional<A, E>>
+): Durable<A, E, R> =>
+  Effect.flatMap(take(name, options), (step) => {
+    const codecs = { schema: options.schema, failure: ofBody(options.failure) }
+    return unlessReplayed(
+      step,
+      codecs,
+      recorded(step, committed(step, database, body, codecs, options.retry), {
+        ...codecs,
+        closed: "transaction",
+        shown: true,
+      }),
+    )
+  })
+
+/**
+ * Runs the body in a transaction of the user's database, once, whatever dies: what it writes there is committed together with its result,
+ * as a row of the table `runlease_steps`. A later attempt finds the row and does not run the body. Of two attempts at the same
+ * time, the second waits for the first one and gets its result. Then the result is recorded in the log as that of `run` is.
+ *
+ * ```ts
+ * const balance = yield* Step.transaction("pay", pay(order))
+ * ```
+ *
+ * A body that fails is rolled back. Where `failure` has a schema for it, that failure has a row too.
+ *
+ * The body has no steps in it. It may run again after a rollback, so it does nothing else than read and write in that database.
+ *
+ * Fails: as the body does, and with `StepError`; of reason `unavailable` where the database cannot be reached.
+ *
+ * Units: as `run`.
+ *
+ * Source: docs/decisions/0139-steps-in-a-transaction.md
+ */
+export const transaction = <A, E, R>(
+  name: string,
+  body: Effect.Effect<A, E, R>,
+  ...options: OptionsOf<A, Transactional<A, E>>
+): Effect.Effect<A, E | StepError, Exclude<R, CurrentStep> | Emit.Emit | StepLog | StepDatabase> =>
+  Effect.flatMap(StepDatabase, (database) => transactionIn(name, database, () => body, ...options))
+
 /** Emits events once, whatever dies; `Emit.event` emits them in each attempt. */
 export const emit = (
   name: string,
@@ -324,7 +424,7 @@ export const emit = (
   options: Keyed = {},
 ): Durable<void, never, never> =>
   Effect.flatMap(take(name, options), (step) =>
-    unlessReplayed(step, {}, recorded(step, Emit.events(events), { atMostOnce: false, shown: false })),
+    unlessReplayed(step, {}, recorded(step, Emit.events(events), { shown: false })),
   )
 
 const sleeping = (

@@ -71,6 +71,9 @@ export interface AttemptSteps extends Pick<Parking, "enter" | "inFlight" | "park
   /** Counts a step that is recorded against the bound of the run, once. */
   readonly countStep: (stepId: string) => void
 
+  /** Whether the run has room for so many bytes more of results. */
+  readonly hasRoom: (bytes: number) => boolean
+
   /** Counts the bytes of a result against the bound of the run. False where they are over it, and not counted. */
   readonly reserve: (bytes: number) => boolean
 

@@ -8,7 +8,7 @@ import * as Emit from "./Emit.js"
 import { StepCodec } from "./StepCodec.js"
 import { StepError } from "./StepError.js"
 import type { AttemptSteps, Recorded } from "./StepLog.js"
-import { type Encoded, type RecordName, stepEventName } from "../model/StepRecord.js"
+import { type Encoded, type RecordName, stepEventName, StepRecord } from "../model/StepRecord.js"
 
 /** A schema to a value of JSON. */
 // oxlint-disable-next-line no-explicit-any -- a schema of an unknown encoded type is assignable to no other type
@@ -37,6 +37,10 @@ export const failed = (step: string, reason: StepError["reason"], message: strin
 
 /** The error of a step of a run that has as many as it may have. */
 export const tooMany = (step: string): StepError => failed(step, "too_many", "The run has 10,000 steps")
+
+/** The error of a step with whose result those of the run are too large. */
+const tooLarge = (step: string): StepError =>
+  failed(step, "too_large", `With the result of step ${step} those of the run are over 8 MiB of JSON`)
 
 /** A step of this attempt, and what earlier attempts have recorded of it. */
 export interface AttemptStep {
@@ -114,13 +118,7 @@ export const issue = (
     const ids = present({ messages, tool_calls })
     const room = maxBytes - JSON.stringify(ids).length
     if (room < maxBytes / 2) return failed(name, "too_large", `Step ${name} opens too many messages`)
-    if (text !== undefined && !attempt.reserve(JsonText.sizeOf(text))) {
-      return failed(
-        name,
-        "too_large",
-        `With the result of step ${name} those of the run are over 8 MiB of JSON`,
-      )
-    }
+    if (text !== undefined && !attempt.reserve(JsonText.sizeOf(text))) return tooLarge(name)
     if (!attempt.mayRecord(id)) return tooMany(name)
     attempt.countStep(id)
     const common = { step_id: id, name, ...present({ key, codec, replaces, ...rest }) }
@@ -189,11 +187,39 @@ export interface Outcome<A, E> {
   readonly returned: Either.Either<A, E>
 }
 
+/** How a step has ended, as its record says it, and what the step returns. */
+interface Ended<A, E> {
+  /** None of a failure for which there is no schema. */
+  readonly fields: Pick<Encoded, "codec" | "result" | "failure"> | undefined
+  readonly returned: Either.Either<A, E>
+}
+
+const endOf = <A, E>(
+  step: AttemptStep,
+  outcome: Either.Either<A, E>,
+  { failure, schema }: Codecs<A, E>,
+): Effect.Effect<Ended<A, E>> => {
+  if (Either.isRight(outcome)) {
+    return Effect.flatMap(written(step, schema, outcome.right), ({ text, value }) =>
+      Effect.map(sealed(text), (fields) => ({ fields, returned: Either.right(value) })),
+    )
+  }
+  if (failure === undefined || !Schema.is(failure)(outcome.left)) {
+    return Effect.succeed({ fields: undefined, returned: outcome })
+  }
+  return Effect.flatMap(written(step, failure, outcome.left), ({ text = "null", value }) =>
+    Effect.map(sealed(text), ({ codec, result }) => ({
+      fields: { codec, failure: result },
+      returned: Either.left(value),
+    })),
+  )
+}
+
 /** The record of the result of a step: none of a failure for which it has no schema. `opened` is what its events have opened. */
 export const recordOf = <A, E>(
   step: AttemptStep,
   outcome: Either.Either<A, E>,
-  { failure, schema }: Codecs<A, E>,
+  codecs: Codecs<A, E>,
   opened: OpenedItems.OpenedItems,
 ): Effect.Effect<Outcome<A, E>, StepError> => {
   const { messages, tool_calls } = opened.ids()
@@ -202,27 +228,70 @@ export const recordOf = <A, E>(
     messages: messages.length === 0 ? undefined : messages,
     tool_calls: tool_calls.length === 0 ? undefined : tool_calls,
   }
-  if (Either.isRight(outcome)) {
-    return Effect.flatMap(written(step, schema, outcome.right), ({ text, value }) =>
-      Effect.flatMap(sealed(text), (result) =>
-        Effect.map(issue(step, stepEventName, { ...result, ...common }), (issued) => ({
-          issued,
-          returned: Either.right(value),
-        })),
-      ),
-    )
-  }
-  if (failure === undefined || !Schema.is(failure)(outcome.left)) {
-    return Effect.succeed({ issued: notIssued, returned: outcome })
-  }
-  return Effect.flatMap(written(step, failure, outcome.left), ({ text = "null", value }) =>
-    Effect.flatMap(sealed(text), ({ codec, result }) =>
-      Effect.map(issue(step, stepEventName, { codec, failure: result, ...common }), (issued) => ({
-        issued,
-        returned: Either.left(value),
-      })),
-    ),
+  return Effect.flatMap(endOf(step, outcome, codecs), ({ fields, returned }) =>
+    fields === undefined
+      ? Effect.succeed({ issued: notIssued, returned })
+      : Effect.map(issue(step, stepEventName, { ...fields, ...common }), (issued) => ({ issued, returned })),
   )
+}
+
+/** What the row of a step in a transaction says: how the step has ended, as its record does, and its name and key for who reads the table. */
+const Row = Schema.parseJson(
+  StepRecord.pipe(Schema.pick("name", "key", "codec", "result", "failure")).annotations({
+    identifier: "StepRow",
+  }),
+)
+
+const encodeRow = Schema.encodeSync(Row)
+const decodeRow = Schema.decodeUnknownOption(Row)
+
+/**
+ * The text of the row of a step: none of a failure for which it has no schema. It fails where the log would refuse the record, so that nothing
+ * is committed then.
+ */
+export const rowOf = <A, E>(
+  step: AttemptStep,
+  outcome: Either.Either<A, E>,
+  codecs: Codecs<A, E>,
+): Effect.Effect<string | undefined, StepError> =>
+  Effect.flatMap(endOf(step, outcome, codecs), ({ fields }) => {
+    if (fields === undefined) return Effect.succeed(undefined)
+    const { attempt, key, name } = step
+    const text = fields.result ?? fields.failure
+    return text === undefined || attempt.hasRoom(JsonText.sizeOf(text))
+      ? Effect.succeed(encodeRow({ name, ...(key === undefined ? {} : { key }), ...fields }))
+      : tooLarge(name)
+  })
+
+/** What the step returns by the text of its row. */
+export const readRow = <A, E>(
+  { name }: AttemptStep,
+  codecs: Codecs<A, E>,
+  text: string,
+): Effect.Effect<A, E | StepError> =>
+  Option.match(decodeRow(text), {
+    onNone: () => failed(name, "unreadable", `The row of step ${name} cannot be read`),
+    onSome: (row) =>
+      Effect.flatten(
+        Effect.mapError(read(row, codecs), (problem) =>
+          failed(name, "unreadable", `The row of step ${name} cannot be read: ${problem}`),
+        ),
+      ),
+  })
+
+/** What a record says that a step returns, or why it cannot be read. */
+const read = <A, E>(
+  { codec, failure: failureText, result }: Pick<StepRecord, "codec" | "result" | "failure">,
+  { failure, schema }: Codecs<A, E>,
+): Effect.Effect<Effect.Effect<A, E>, string> => {
+  const outcome = (text: string | undefined): Either.Either<Effect.Effect<A, E>, string> => {
+    if (failureText === undefined) return Either.map(decoded(schema, text), Effect.succeed)
+    return failure === undefined
+      ? Either.left("it is a failure, and the step has no schema for failures")
+      : Either.map(decoded(failure, text), Effect.fail)
+  }
+  const text = failureText ?? result
+  return Effect.flatMap(text === undefined ? Effect.succeed(undefined) : opened(codec, text), outcome)
 }
 
 /** What the record of a step says; none where the step has no record, or is to run again. */
@@ -232,15 +301,7 @@ export const replayed = <A, E>(
 ): Effect.Effect<Option.Option<A>, E | StepError> => {
   const done = recorded?.done
   if (done === undefined) return Effect.succeedNone
-  const outcome = (text: string | undefined): Either.Either<Effect.Effect<A, E>, string> => {
-    if (done.failure === undefined) return Either.map(decoded(schema, text), Effect.succeed)
-    return failure === undefined
-      ? Either.left("it is a failure, and the step has no schema for failures")
-      : Either.map(decoded(failure, text), Effect.fail)
-  }
-  const text = done.failure ?? done.result
-  return (text === undefined ? Effect.succeed(undefined) : opened(done.codec, text)).pipe(
-    Effect.flatMap(outcome),
+  return read(done, { failure, schema }).pipe(
     Effect.mapError((problem) =>
       failed(name, "unreadable", `The record of step ${name} cannot be read: ${problem}`),
     ),
