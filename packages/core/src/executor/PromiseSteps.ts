@@ -14,11 +14,12 @@
  *
  * Source: docs/decisions/0115-agents-of-other-frameworks.md
  */
-import { Deferred, Effect, FiberSet } from "effect"
+import { Deferred, Effect, FiberSet, Predicate } from "effect"
 import type * as Emit from "./Emit.js"
 import { isFailure } from "./ExecutorOutput.js"
 import * as Interrupts from "./Interrupts.js"
 import * as Step from "./Step.js"
+import type { Database } from "./StepDatabase.js"
 import type { StepLog } from "./StepLog.js"
 
 export interface PromiseSteps {
@@ -32,6 +33,17 @@ export interface PromiseSteps {
     ...options: Step.OptionsOf<A, Step.Options<A, unknown>>
   ) => Promise<A>
 
+  /**
+   * The result of `body`, whose writes in the database are committed together with it, once, whatever dies. The body gets the
+   * transaction, and may run again after a rollback. See `Step.transaction` and `@runlease/sql/StepDatabases`.
+   */
+  readonly transaction: <Tx, A>(
+    name: string,
+    database: Database<Tx>,
+    body: (transaction: Tx, signal: AbortSignal) => PromiseLike<A> | A,
+    ...options: Step.OptionsOf<A, Step.Transactional<A, unknown>>
+  ) => Promise<A>
+
   /** Whether a person approves. Until there is an answer the run waits without a worker. See `Interrupts.approve`. */
   readonly approve: (name: string, question: Interrupts.Question) => Promise<boolean>
 
@@ -41,6 +53,29 @@ export interface PromiseSteps {
 
 const attempted = <A>(body: (signal: AbortSignal) => PromiseLike<A>): Effect.Effect<A, unknown> =>
   Effect.tryPromise({ try: body, catch: (error) => error })
+
+const isPromise = <A>(value: PromiseLike<A> | A): value is PromiseLike<A> => Predicate.isPromiseLike(value)
+
+/**
+ * The body of a transaction, whose result may be there at once. An interruption waits until it has settled: what it does after the end of its
+ * transaction would be outside of it.
+ */
+const settled = <A>(body: (signal: AbortSignal) => PromiseLike<A> | A): Effect.Effect<A, unknown> =>
+  Effect.suspend(() => {
+    const controller = new AbortController()
+    const result = body(controller.signal)
+    if (!isPromise(result)) return Effect.succeed(result)
+    return Effect.async<A, unknown>((resume) => {
+      const ended = result.then(
+        (value) => resume(Effect.succeed(value)),
+        (error: unknown) => resume(Effect.fail(error)),
+      )
+      return Effect.promise(() => {
+        controller.abort()
+        return Promise.resolve(ended)
+      })
+    })
+  }).pipe(Effect.catchAllDefect(Effect.fail))
 
 /** An error that ends the attempt, whatever the program makes of the rejection that it gets. */
 const isOfTheAttempt = (error: unknown): boolean => error instanceof Step.StepError || isFailure(error)
@@ -76,6 +111,20 @@ export const run = <A>(
           body: (signal: AbortSignal) => PromiseLike<B>,
           ...options: Step.OptionsOf<B, Step.Options<B, unknown>>
         ) => give(Step.run<B, unknown, never>(name, attempted(body), ...options)),
+        transaction: <Tx, B>(
+          name: string,
+          database: Database<Tx>,
+          body: (transaction: Tx, signal: AbortSignal) => PromiseLike<B> | B,
+          ...options: Step.OptionsOf<B, Step.Transactional<B, unknown>>
+        ) =>
+          give(
+            Step.transactionIn<Tx, B, unknown, never>(
+              name,
+              database,
+              (transaction) => settled((signal) => body(transaction, signal)),
+              ...options,
+            ),
+          ),
         approve: (name, question) => give(Interrupts.approve(name, question)),
         decide: (name, question) => give(Interrupts.decide(name, question)),
       }

@@ -371,7 +371,7 @@ const committed = <Tx, A, E, R>(
   )
 }
 
-/** `transaction` in a database whose transactions the body gets. */
+/** `transaction` in a database whose transactions the body gets, such as one of `@runlease/sql/StepDatabases`. */
 export const transactionIn = <Tx, A, E, R>(
   name: string,
   database: Database<Tx>,

@@ -1,7 +1,7 @@
 /**
  * A database of the user in which a step is recorded by the transaction of its writes. See `Step.transaction`.
  *
- * `@runlease/sql/TransactionalSteps` has the one of a `SqlClient`.
+ * `@runlease/sql/TransactionalSteps` has the one of a `SqlClient`, `@runlease/sql/StepDatabases` those of other drivers.
  *
  * Source: docs/decisions/0139-steps-in-a-transaction.md
  */

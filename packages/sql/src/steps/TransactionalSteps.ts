@@ -12,7 +12,7 @@
  */
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
-import { type ControlPlaneError, type Ids, Runs, StepDatabase } from "@runlease/core"
+import { type ControlPlaneError, type Ids, Run, Runs, StepDatabase } from "@runlease/core"
 import { StepError } from "@runlease/core/Step"
 import { Duration, Effect, Layer, Option, Schema } from "effect"
 import * as Repetition from "./Repetition.js"
@@ -104,12 +104,11 @@ const least = Duration.days(1)
 const page = 200
 
 /**
- * Removes the rows of `runlease_steps` that are older and whose run has completed, or is no longer in the control plane. It returns how many. Rows
- * stay, however old, while their run has not ended, since its next attempt may need them, and after it has failed or was cancelled, since a
- * retry of it may.
+ * Removes the rows of `runlease_steps` that are older and whose run has ended, or is no longer in the control plane. It returns how many. While
+ * a run has not ended its rows stay, however old they are: an attempt that finds no record in the log would write again.
  *
- * A run of another project, or of another control plane, is in none that this one knows. Where several share a table, prune it by a
- * statement of your own, with the longest of their retentions.
+ * A run of another project, or of another control plane, counts as one that is gone. Where several share a table, prune it by a statement of
+ * your own, later than the longest of their retentions.
  *
  * Fails: `PruneRefused` for less than a day.
  */
@@ -132,7 +131,7 @@ export const prune = (options: {
         : sql`created_at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ${`-${seconds} seconds`})`
     const isDone = (runId: string) =>
       runs.get(runId as Ids.RunId).pipe(
-        Effect.map(({ status }) => status === "completed"),
+        Effect.map(({ status }) => Run.isTerminal(status)),
         Effect.catchTag("RunNotFound", () => Effect.succeed(true)),
       )
     const from = (after: string): Effect.Effect<number, SqlError | ControlPlaneError.ControlPlaneError> =>
