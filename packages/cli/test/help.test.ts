@@ -46,6 +46,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("help", (it) => {
         ["runs", "usage"],
         ["workers", "revoke"],
         ["keys", "create"],
+        ["sql", "steps"],
         ["schedules", "create"],
         ["schedules", "apply"],
         ["demo"],

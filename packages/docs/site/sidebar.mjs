@@ -34,6 +34,7 @@ const guide = [
       page("The command line", "/command-line"),
       page("Worker modules", "/worker-modules"),
       page("Agents of other frameworks", "/agent-frameworks"),
+      page("Steps in a transaction", "/transactional-steps"),
       page("Steps of a program", "/steps-of-a-program"),
       page("Workflows of Effect", "/reference/workflow/"),
       page("The HTTP API by hand", "/http-api"),

@@ -23,6 +23,7 @@ const modules = {
   doctor: () => import("./DoctorCommand.js"),
   tokens: () => import("./TokensCommand.js"),
   keys: () => import("./KeysCommand.js"),
+  sql: () => import("./SqlCommand.js"),
   demo: () => import("./DemoCommand.js"),
 }
 

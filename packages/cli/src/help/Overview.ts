@@ -31,6 +31,7 @@ const overview = `runlease: durable agent runs under leases
   runlease mcp                      runs as tools of the Model Context Protocol, for a program that starts this
   runlease doctor                   check a deployment, and say what to change
   runlease backup FILE              copy the database while the server works
+  runlease sql steps                the table of steps in a transaction, for your migrations
 
 Help on one command: runlease help COMMAND, or runlease COMMAND --help. The version: runlease version.
 Completions of your shell: runlease --completions bash (or fish, zsh).

@@ -26,6 +26,9 @@ const dialectOf = (sql: SqlClient.SqlClient): Effect.Effect<StepTable.Dialect> =
       Effect.dieMessage("Steps in a transaction need PostgreSQL or SQLite; this is another database"),
   })
 
+/** The statement that makes the table `runlease_steps` where it is missing, for a tool that migrates the database. */
+export const definition: (dialect: StepTable.Dialect) => string = StepTable.definition
+
 /**
  * Makes the table `runlease_steps` where it is missing. It is a migration too: a user's Migrator runs it under a number of its own.
  * `runlease sql steps` prints its statement.
