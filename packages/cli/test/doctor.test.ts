@@ -60,7 +60,15 @@ layer(Served.layer, { excludeTestServices: true })("doctor", (it) => {
       yield* startWorker(settings, program, "--agent", "counter")
       yield* begun(ports, yield* submit(ports, "run-1"))
       const { checks, reports } = yield* examine(settings, "--database", `sqlite:${yield* sharedFile}`)
-      expect(checks).toEqual([...serverChecks, ...projectChecks, "file", "tables", "indexes", "outbox", "disk"])
+      expect(checks).toEqual([
+        ...serverChecks,
+        ...projectChecks,
+        "file",
+        "tables",
+        "indexes",
+        "outbox",
+        "disk",
+      ])
       // The disk is that of the machine.
       expect(reports.filter(({ check, verdict }) => check !== "disk" && verdict !== "ok")).toEqual([])
       const { stdout } = yield* run(["doctor"], settings)
