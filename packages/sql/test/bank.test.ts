@@ -12,8 +12,8 @@ import * as TempDatabase from "./TempDatabase.js"
 const all = Searches.current.extent === "all"
 
 const extent = all
-  ? { transfers: 1000, workers: 8, killEvery: 300 }
-  : { transfers: 60, workers: 3, killEvery: 1500 }
+  ? { transfers: 1000, workers: 8, killEvery: 300, mostKills: Infinity }
+  : { transfers: 60, workers: 3, killEvery: 500, mostKills: 8 }
 
 /** In milliseconds, for what hangs. */
 const timeout = 1_200_000
@@ -47,7 +47,7 @@ it.scopedLive(
         ...extent,
         at: Redacted.value(at),
         bank: Redacted.value(bank),
-        pause: 20,
+        pause: 100,
         seed: Searches.seedOf("bank"),
         cut: PostgresDatabase.ask(
           bank,
@@ -79,7 +79,7 @@ it.scopedLive(
         ...extent,
         at,
         bank,
-        pause: 2,
+        pause: 10,
         seed: Searches.seedOf("bank"),
         cut: Effect.void,
         untilBlocked: Effect.void,

@@ -19,6 +19,8 @@ export interface Settings {
   readonly workers: number
   /** In milliseconds. `pause` is that of a transfer in its middle. */
   readonly killEvery: number
+  /** How many workers are killed at most. */
+  readonly mostKills: number
   readonly pause: number
   readonly seed: number
   /** Ends a connection to the bank's database at random, each second. */
@@ -53,7 +55,7 @@ const ledgers = ["transaction", "plain"] as const
 const teller = new URL("../fixtures/teller.ts", import.meta.url)
 
 const start = ({ at, bank, pause }: Settings, program: string): ChildProcess =>
-  spawn(process.execPath, [program, at, bank, String(pause)], { stdio: ["ignore", "pipe", "inherit"] })
+  spawn(process.execPath, [program, at, bank, String(pause)], { stdio: ["ignore", "pipe", "ignore"] })
 
 /** A worker, and whether it has begun to work. */
 interface Teller {
@@ -67,14 +69,21 @@ const makeFleet = (settings: Settings) =>
     const program = yield* Effect.promise(() => Bundle.fixture(teller))
     const fleet: Array<Teller> = []
     const paused = yield* Deferred.make<ChildProcess>()
+    let open = true
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
+        open = false
         for (const { process } of fleet) process.kill("SIGKILL")
       }),
     )
     const add = () => {
       const made: Teller = { process: start(settings, program), works: false }
       fleet.push(made)
+      // One whose connection to the bank is ended while it starts ends by itself.
+      made.process.once("exit", () => {
+        fleet.splice(fleet.indexOf(made), 1)
+        if (open) add()
+      })
       readline.createInterface(made.process.stdout!).on("line", (line) => {
         if (line === workLine) made.works = true
         if (line !== pauseLine) return
@@ -91,9 +100,8 @@ const makeFleet = (settings: Settings) =>
         const working = fleet.filter(({ works }) => works)
         const killed = working[pick(working.length)]
         if (killed === undefined) return false
-        fleet.splice(fleet.indexOf(killed), 1)
+        killed.works = false
         killed.process.kill("SIGKILL")
-        add()
         return true
       },
     }
@@ -106,7 +114,7 @@ export const play = (
   settings: Settings,
 ): Effect.Effect<Report, unknown, Runs.Runs | SqlClient.SqlClient | Scope.Scope> =>
   Effect.gen(function* () {
-    const { cut, killEvery, seed, transfers, untilBlocked, workers } = settings
+    const { cut, killEvery, mostKills, seed, transfers, untilBlocked, workers } = settings
     const sql = yield* SqlClient.SqlClient
     const runs = yield* Runs.Runs
     const random = Prng.make(seed)
@@ -159,6 +167,7 @@ export const play = (
           Effect.zipRight(
             elapse(killEvery),
             Effect.sync(() => {
+              if (kills === mostKills) return
               if (fleet.killOne((count) => (count === 0 ? 0 : random.between(0, count - 1)))) kills += 1
             }),
           ),
