@@ -3,7 +3,7 @@ import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Access, Claims, Ids, Leases, Runs, WorkerRegistry } from "@runlease/core"
 import { Context, Effect, Either, Exit, Fiber, Layer, Option, Ref, type Redacted } from "effect"
-import { PostgresPool, SqlControlPlane } from "../src/index.js"
+import { Migrations, PostgresPool, SqlControlPlane } from "../src/index.js"
 import * as SqlDialect from "../src/SqlDialect.js"
 import * as PostgresDatabase from "./PostgresDatabase.js"
 
@@ -70,29 +70,7 @@ describe("servers that work on one PostgreSQL database at once", () => {
       )
       deepStrictEqual(
         yield* PostgresDatabase.ask(url, "SELECT name FROM runlease_migrations ORDER BY migration_id"),
-        [
-          { name: "ControlPlane" },
-          { name: "Counters" },
-          { name: "FinishedRuns" },
-          { name: "Children" },
-          { name: "Records" },
-          { name: "Budgets" },
-          { name: "Summaries" },
-          { name: "DrainAndSessions" },
-          { name: "TimeLimits" },
-          { name: "Schedules" },
-          { name: "Labels" },
-          { name: "Limits" },
-          { name: "Bulk" },
-          { name: "Debounce" },
-          { name: "StaleSchedules" },
-          { name: "NamedLimits" },
-          { name: "Fairness" },
-          { name: "Rates" },
-          { name: "LimitScopes" },
-          { name: "SigningKeys" },
-          { name: "Vacuum" },
-        ],
+        Object.keys(Migrations.all).map((name) => ({ name: name.slice("0000_".length) })),
       )
       deepStrictEqual(yield* PostgresDatabase.ask(url, "SELECT slug FROM projects"), [{ slug: "default" }])
     }),
