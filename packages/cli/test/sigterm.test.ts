@@ -101,7 +101,7 @@ layer(Served.layer, { excludeTestServices: true })("SIGTERM", (it) => {
             if (seen.phase === "request" && text !== undefined) matched = seen.text.includes(text)
             return matched && seen.phase === phase
           })
-          const victim = yield* worker(["--agent", agent, "--lease", "5s"], at.url)
+          const victim = yield* worker(["--agent", agent, "--lease", "10s"], at.url)
           yield* at.signals(victim)
           yield* endsWell(victim)
           const { attempt, status } = yield* statusOf(runId)

@@ -12,7 +12,7 @@ import * as TempDatabase from "./TempDatabase.js"
 const all = Searches.current.extent === "all"
 
 const extent = all
-  ? { transfers: 1000, workers: 8, killEvery: 300, mostKills: Infinity }
+  ? { transfers: 1000, workers: 8, killEvery: 300, mostKills: 100 }
   : { transfers: 60, workers: 3, killEvery: 500, mostKills: 8 }
 
 /** In milliseconds, for what hangs. */

@@ -44,6 +44,8 @@ const work = Effect.gen(function* () {
 
 /** Makes the database one of before it counted. */
 const uncounted = [
+  "DROP TABLE runlease_outbox",
+  "DROP TABLE runlease_outbox_refused",
   "ALTER TABLE projects DROP COLUMN signing_key",
   "DROP INDEX queue_debounced",
   ...["queue", "runs"].map((table) => `ALTER TABLE ${table} DROP COLUMN debounce_key`),

@@ -10,7 +10,7 @@ import { SqlClient } from "@effect/sql/SqlClient"
 import { Effect } from "effect"
 
 const postgres = [
-  `CREATE FUNCTION runlease_uuid() RETURNS uuid LANGUAGE sql VOLATILE AS $$
+  `CREATE OR REPLACE FUNCTION runlease_uuid() RETURNS uuid LANGUAGE sql VOLATILE AS $$
     SELECT encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid()) PLACING
       substring(int8send(floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3) FROM 1 FOR 6),
       52, 1), 53, 1), 'hex')::uuid
@@ -34,7 +34,7 @@ const postgres = [
     code TEXT NOT NULL,
     message TEXT NOT NULL
   )`,
-  `CREATE FUNCTION runlease_outbox_inserted() RETURNS trigger LANGUAGE plpgsql AS $$
+  `CREATE OR REPLACE FUNCTION runlease_outbox_inserted() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
       PERFORM pg_notify('runlease_outbox', '');
       RETURN NULL;
@@ -42,7 +42,7 @@ const postgres = [
   $$`,
   `CREATE TRIGGER runlease_outbox_inserted AFTER INSERT ON runlease_outbox
     FOR EACH STATEMENT EXECUTE FUNCTION runlease_outbox_inserted()`,
-  `CREATE FUNCTION runlease_submit(agent TEXT, input JSONB, options JSONB DEFAULT '{}') RETURNS uuid
+  `CREATE OR REPLACE FUNCTION runlease_submit(agent TEXT, input JSONB, options JSONB DEFAULT '{}') RETURNS uuid
     LANGUAGE sql VOLATILE AS $$
     INSERT INTO runlease_outbox (id, project, submission, trace)
     VALUES (

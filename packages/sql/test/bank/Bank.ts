@@ -57,7 +57,7 @@ const teller = new URL("../fixtures/teller.ts", import.meta.url)
 const start = ({ at, bank, pause }: Settings, program: string): ChildProcess =>
   spawn(process.execPath, [program, at, bank, String(pause)], { stdio: ["ignore", "pipe", "ignore"] })
 
-/** A worker, and whether it has begun to work. */
+/** A worker, and whether it has done a transfer. */
 interface Teller {
   readonly process: ChildProcess
   works: boolean
@@ -95,7 +95,7 @@ const makeFleet = (settings: Settings) =>
       add,
       /** The worker that stands still in the middle of a transfer. */
       paused: Deferred.await(paused),
-      /** Whether there was a worker to kill. One that has only started is spared: a slow machine would start workers and nothing else. */
+      /** Whether there was a worker to kill. One that has done nothing yet is spared: a slow machine would start workers and nothing else. */
       killOne: (pick: (count: number) => number): boolean => {
         const working = fleet.filter(({ works }) => works)
         const killed = working[pick(working.length)]

@@ -12,5 +12,5 @@ export type Transfer = typeof Transfer.Type
 /** What a worker prints when it is between the two halves of such a transfer. */
 export const pauseLine = "between the halves"
 
-/** What a worker prints when it begins a run. */
+/** What a worker prints when it has done a transfer. */
 export const workLine = "works"
