@@ -29,6 +29,8 @@ const list = Effect.flatMap(Limits.Limits, (limits) => limits.list())
 
 /** Makes the database one of the version before. */
 const former = [
+  "DROP TABLE runlease_outbox",
+  "DROP TABLE runlease_outbox_refused",
   "ALTER TABLE projects DROP COLUMN signing_key",
   "DROP INDEX limits_of_projects",
   "DROP TABLE limit_agents",
