@@ -235,7 +235,7 @@ export const recordOf = <A, E>(
   )
 }
 
-/** What the row of a step in a transaction says: how the step has ended, as its record does, and its name and key for who reads the table. */
+/** The row of a step in a transaction: how the step has ended, in the form of its record, with its name and key for people. */
 const Row = Schema.parseJson(
   StepRecord.pipe(Schema.pick("name", "key", "codec", "result", "failure")).annotations({
     identifier: "StepRow",

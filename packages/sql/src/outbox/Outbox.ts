@@ -108,12 +108,15 @@ export const rows: Effect.Effect<Rows, SqlError, SqlClient.SqlClient> = Effect.g
 /** Refused rows: those of these ids, or all. */
 export type Chosen = ReadonlyArray<string> | "all"
 
+const isChosen = (sql: SqlClient.SqlClient, chosen: Chosen) =>
+  chosen === "all" ? sql`1 = 1` : sql`CAST(id AS TEXT) IN ${sql.in(chosen)}`
+
 /** Deletes refused rows, and returns how many. Their submissions are lost. */
 export const discard = (chosen: Chosen): Effect.Effect<number, SqlError, SqlClient.SqlClient> =>
   Effect.gen(function* () {
     const sql = (yield* SqlClient.SqlClient).withoutTransforms()
-    const which = chosen === "all" ? sql`1 = 1` : sql`CAST(id AS TEXT) IN ${sql.in(chosen)}`
-    const deleted = yield* sql`DELETE FROM runlease_outbox_refused WHERE ${which} RETURNING position`
+    const deleted =
+      yield* sql`DELETE FROM runlease_outbox_refused WHERE ${isChosen(sql, chosen)} RETURNING position`
     return deleted.length
   })
 
@@ -121,12 +124,11 @@ export const discard = (chosen: Chosen): Effect.Effect<number, SqlError, SqlClie
 export const retry = (chosen: Chosen): Effect.Effect<number, SqlError, SqlClient.SqlClient> =>
   Effect.gen(function* () {
     const sql = (yield* SqlClient.SqlClient).withoutTransforms()
-    const which = chosen === "all" ? sql`1 = 1` : sql`CAST(id AS TEXT) IN ${sql.in(chosen)}`
     return yield* sql.withTransaction(
       Effect.zipRight(
         sql`INSERT INTO runlease_outbox (id, project, submission, trace, created_at)
           SELECT id, project, submission, trace, created_at FROM runlease_outbox_refused
-          WHERE ${which} ORDER BY position`,
+          WHERE ${isChosen(sql, chosen)} ORDER BY position`,
         discard(chosen),
       ),
     )
