@@ -55,6 +55,11 @@ export type InFront = <E, R>(
 export interface ServerOptions<E = never, R = never> {
   /** How many requests a second each caller may send, and at once; 5,000 when absent, `Infinity` for no limit. */
   readonly rateLimit?: number | undefined
+  /**
+   * How many requests may be open at once, streams and waits above all, a quarter of them for each caller; 16,384 when absent. Each takes up to
+   * 64 KiB. Those of workers do not count.
+   */
+  readonly openRequests?: number | undefined
   /** How long the body of a request may take to arrive; 1 minute when absent. */
   readonly bodyTimeout?: Duration.DurationInput | undefined
   /** How many bytes the bodies of all requests may take at once, a quarter of them for each caller; 256 MiB when absent. */
@@ -216,6 +221,7 @@ export const app = <E = never, R = never>({
         StreamTurns.layer,
         Views.layer,
         Rebuilds.layer,
+        Callers.openRequestsLayer(options.openRequests ?? 16_384),
         Bodies.budgetLayer(options.bodyMemory ?? Bodies.defaultTotal),
         Layer.succeed(AllowedOrigins, options.corsOrigins ?? []),
       ]),

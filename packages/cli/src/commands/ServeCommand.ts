@@ -8,6 +8,7 @@ import { Docs } from "@runlease/docs"
 import * as Server from "@runlease/http/Server"
 import { Retention } from "@runlease/store"
 import { Config, Console, Effect, Layer, Option, Redacted } from "effect"
+import { getHeapStatistics } from "node:v8"
 import * as Describe from "../help/Describe.js"
 import * as ApiKeys from "../input/ApiKeys.js"
 import * as Database from "../input/Database.js"
@@ -101,6 +102,20 @@ const bodyMemory = Flag.whole("body-memory", {
   Options.withDefault(256),
 )
 
+/** Bytes of the heap for each request that may be open: a stream or a wait takes up to half of that. */
+const heapOfRequest = 128 * 1024
+
+const openRequests = Flag.whole("open-requests", {
+  minimum: 16,
+  maximum: 1_048_576,
+  setting: "RUNLEASE_OPEN_REQUESTS",
+}).pipe(
+  Options.withDescription(
+    "Requests that may wait or stream at once, a quarter for each key, three quarters for each project; one for each 128 KiB of the heap when absent",
+  ),
+  Options.optional,
+)
+
 const telemetry = Describe.grouped("Telemetry", {
   metrics: Flag.boolean("metrics", "RUNLEASE_METRICS").pipe(
     Options.withDescription("Answer GET /metrics to anyone, for Prometheus"),
@@ -175,6 +190,7 @@ export const command = Command.make(
     keepFinished,
     rateLimit,
     bodyMemory,
+    openRequests,
     corsOrigins,
     json: Settings.json,
     ...telemetry,
@@ -196,6 +212,9 @@ export const command = Command.make(
     const server = Server.layerWith({
       rateLimit: options.rateLimit === 0 ? Infinity : options.rateLimit,
       bodyMemory: options.bodyMemory * 1024 * 1024,
+      openRequests: Option.getOrElse(options.openRequests, () =>
+        Math.floor(getHeapStatistics().heap_size_limit / heapOfRequest),
+      ),
       corsOrigins: options.corsOrigins,
       faces,
       inFront: (api) => docs(dashboard(api)),

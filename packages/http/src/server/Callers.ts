@@ -2,12 +2,12 @@
 import * as Headers from "@effect/platform/Headers"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Access } from "@runlease/core"
-import { Clock, Context, Effect, Either, Layer, Option, Redacted } from "effect"
+import { Clock, Context, Effect, Either, Layer, Option, Redacted, type Scope } from "effect"
 import * as Connection from "../Api/Connection.js"
-import { Authorization, sessionCookie, callerOf, pagesOf } from "../contract/Principal.js"
+import { Authorization, sessionCookie, callerOf, pagesOf, sharesOf } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
 import * as Verdicts from "../contract/Verdicts.js"
-import { sourceOf } from "./Bodies.js"
+import { makeBudget, sourceOf } from "./Bodies.js"
 import * as SameOrigin from "./SameOrigin.js"
 import * as SessionCookie from "./SessionCookie.js"
 
@@ -104,6 +104,35 @@ export const rateLimitLayer = (perSecond: number): Layer.Layer<RateLimit> =>
           },
         }
       })
+
+// Limits the requests that are open at once: each stream and each wait takes memory until it ends.
+
+export class OpenRequests extends Context.Tag("@runlease/http/server/OpenRequests")<
+  OpenRequests,
+  {
+    /** Counts a request of the principal until the Scope closes. Refuses it when the principal has as many open as it may. */
+    readonly hold: (principal: Access.Principal) => Effect.Effect<void, Refusal.Refusal, Scope.Scope>
+  }
+>() {}
+
+const tooManyOpen = "Too many requests of this caller, or of its project, wait or stream; end some of them"
+
+/**
+ * All callers may have `total` requests open, and each its share of that. Those of workers are not counted: they have one each, and a
+ * page must not keep a worker from its claims.
+ */
+export const openRequestsLayer = (total: number): Layer.Layer<OpenRequests> =>
+  Layer.sync(OpenRequests, () => {
+    const budget = makeBudget(total)
+    return {
+      hold: (principal) =>
+        principal._tag === "Worker"
+          ? Effect.void
+          : Effect.flatMap(budget.hold(sharesOf(principal), 1), (isHeld) =>
+              isHeld ? Effect.void : Effect.fail(Refusal.tooMany(tooManyOpen, 1000)),
+            ),
+    }
+  })
 
 // Limits the tokens that are not valid, for each address. A token over the limit is refused before its digest is computed and looked up. The
 // refusal is delayed, which slows down a connection that keeps sending.
@@ -329,11 +358,13 @@ export const layer: Layer.Layer<Callers, never, Authentication | RateLimit> = La
   }),
 )
 
-/** Finds the caller of a request before its handler. */
-export const middleware: Layer.Layer<Authorization, never, Callers> = Layer.effect(
+/** Finds the caller of a request before its handler, and counts the request until it is answered whole. */
+export const middleware: Layer.Layer<Authorization, never, Callers | OpenRequests> = Layer.effect(
   Authorization,
-  Effect.map(Callers, (callers) => {
-    const authenticate = Effect.flatMap(HttpServerRequest.HttpServerRequest, callers.of)
+  Effect.map(Effect.all([Callers, OpenRequests]), ([callers, open]) => {
+    const authenticate = Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+      Effect.tap(callers.of(request), (principal) => open.hold(principal)),
+    )
     // Each scheme looks at both headers and the cookie: with one each, the next would hide why the first one failed.
     return Authorization.of({
       bearer: () => authenticate,

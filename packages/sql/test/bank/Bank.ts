@@ -16,6 +16,8 @@ export interface Settings {
   readonly at: string
   readonly bank: string
   readonly transfers: number
+  /** Between which money is moved. With few of them transfers wait for each other, and PostgreSQL ends some that would wait forever. */
+  readonly accounts: number
   readonly workers: number
   /** In milliseconds. `pause` is that of a transfer in its middle. */
   readonly killEvery: number
@@ -47,7 +49,6 @@ export interface Report {
   readonly plain: Ledger
 }
 
-const accounts = 10
 const opening = 1000
 
 const ledgers = ["transaction", "plain"] as const
@@ -114,7 +115,7 @@ export const play = (
   settings: Settings,
 ): Effect.Effect<Report, unknown, Runs.Runs | SqlClient.SqlClient | Scope.Scope> =>
   Effect.gen(function* () {
-    const { cut, killEvery, mostKills, seed, transfers, untilBlocked, workers } = settings
+    const { accounts, cut, killEvery, mostKills, seed, transfers, untilBlocked, workers } = settings
     const sql = yield* SqlClient.SqlClient
     const runs = yield* Runs.Runs
     const random = Prng.make(seed)
@@ -212,4 +213,4 @@ export const play = (
   })
 
 /** The sum of all balances of a ledger, whatever is moved. */
-export const total = accounts * opening
+export const total = (accounts: number): number => accounts * opening
