@@ -33,7 +33,11 @@ const check = (name: string, report: Bank.Report) =>
       balances: true,
       sum: Bank.total(extent.accounts),
     })
-    expect(plain).toMatchObject({ completed: plain.runs, moved: plain.runs, sum: Bank.total(extent.accounts) })
+    expect(plain).toMatchObject({
+      completed: plain.runs,
+      moved: plain.runs,
+      sum: Bank.total(extent.accounts),
+    })
     expect(kills).toBeGreaterThan(0)
   })
 
