@@ -10,7 +10,7 @@ import type { PortError } from "@runlease/http/face/ErrorBody"
 import type * as EventStream from "@runlease/http/face/EventStream"
 import * as Log from "@runlease/http/face/Log"
 import * as Thread from "@runlease/http/face/Thread"
-import { type Rebuilds, Revocation, Shutdown } from "@runlease/http/face/Turns"
+import { type Rebuilds, wait } from "@runlease/http/face/Turns"
 import {
   Chunk,
   Context,
@@ -232,14 +232,12 @@ const handlers: Readonly<Record<string, Handler>> = {
   SendMessage: taking(Protocol.SendMessageRequest, ({ agent }, params) =>
     Effect.gen(function* () {
       const { historyLength, returnImmediately = false } = params.configuration ?? {}
-      const { unlessRevoked } = yield* Revocation
-      const { unless } = yield* Shutdown
       const run = yield* Send.send(agent, params)
       const shown = { artifacts: true, historyLength }
       const task = returnImmediately
         ? yield* Tasks.read(agent, run, shown)
         : yield* Effect.flatMap(
-            unless(unlessRevoked(settled(agent, run, shown))),
+            wait(settled(agent, run, shown)),
             Option.match({ onNone: () => shuttingDown, onSome: Effect.succeed }),
           )
       return one({ task })

@@ -10,7 +10,7 @@ import type { PortError } from "@runlease/http/face/ErrorBody"
 import * as EventStream from "@runlease/http/face/EventStream"
 import type * as Face from "@runlease/http/face/Face"
 import * as RawRequest from "@runlease/http/face/RawRequest"
-import { Revocation, Shutdown } from "@runlease/http/face/Turns"
+import { wait } from "@runlease/http/face/Turns"
 import { Context, Effect, Option, Schema, Stream } from "effect"
 import type { Continuations } from "./Continuations.js"
 import * as Create from "./Create.js"
@@ -139,9 +139,7 @@ export const createResponse: Face.Answer<never, Continuations> = Effect.gen(func
   const { found, stream } = yield* Create.create(ports, yield* body)
   if (stream) return yield* streamed(Responses.events(ports, found), -1)
   if (found.settings.background === true) return json(yield* Responses.read(ports, found))
-  const { unlessRevoked } = yield* Revocation
-  const { unless } = yield* Shutdown
-  return Option.match(yield* unless(unlessRevoked(Responses.settled(ports, found))), {
+  return Option.match(yield* wait(Responses.settled(ports, found)), {
     onNone: () => shuttingDown(found),
     onSome: (response) => json(response),
   })

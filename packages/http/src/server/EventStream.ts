@@ -1,12 +1,12 @@
 /** Server-sent events: LF framing, the first bytes at once, a comment now and then so that no proxy times out. */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { type Chunk, Context, Effect, Runtime, type Scope, Stream } from "effect"
+import { type Chunk, Effect, Runtime, type Scope, Stream } from "effect"
 import { CurrentPrincipal } from "../contract/Principal.js"
 import * as NodeConnection from "./NodeConnection.js"
 import { OpenStreams } from "./OpenStreams.js"
 import * as ResponseBody from "./ResponseBody.js"
-import { Revocation, Shutdown } from "./LongRequests.js"
+import { isRevokedLater, type Revocation, Shutdown } from "./LongRequests.js"
 import * as StreamTurns from "./StreamTurns.js"
 import { writeSize } from "./ViewRing.js"
 
@@ -67,7 +67,6 @@ export const open = (
 ): Effect.Effect<Opened, never, Services> =>
   Effect.gen(function* () {
     const shutdown = yield* Shutdown
-    const { isRevoked } = yield* Revocation
     const streams = yield* OpenStreams
     const httpRequest = yield* HttpServerRequest.HttpServerRequest
     const principal = yield* CurrentPrincipal
@@ -88,13 +87,7 @@ export const open = (
         if (body.isReady()) body.write(comment)
       },
       end: endEarly,
-      // A stream lasts for hours, so it keeps neither the body of its request nor the context of its handler.
-      isRevoked: Effect.provide(
-        isRevoked,
-        Context.make(CurrentPrincipal, principal).pipe(
-          Context.add(HttpServerRequest.HttpServerRequest, httpRequest.modify({})),
-        ),
-      ),
+      isRevoked: yield* isRevokedLater,
     })
     return {
       stream: { ...body, takeTurn: (write) => turns.take(projectId, write) },

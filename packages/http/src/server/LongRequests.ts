@@ -1,11 +1,12 @@
-/** What ends a long request: the server shuts down, or its token is revoked. */
+/** What ends a long request: the server shuts down, its token is revoked, or its time has passed. */
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import type { Access } from "@runlease/core"
-import { Context, Effect, Layer, Option, Random, Deferred, Duration, type Scope } from "effect"
+import { Context, Deferred, Duration, Effect, Layer, Option, type Scope } from "effect"
 import { callerOf, CurrentPrincipal } from "../contract/Principal.js"
 import type { Refusal } from "../contract/Refusal.js"
 import { Authentication, unauthorized } from "./Callers.js"
+import { OpenStreams } from "./OpenStreams.js"
 
 // Whether the server is shutting down: what waits for a client's next event ends then, so that no open stream keeps the server.
 
@@ -26,9 +27,6 @@ export class Shutdown extends Context.Tag("@runlease/http/server/Shutdown")<
 
     /** Calls `listener` when the server has waited long enough since `onBegun`, until the Scope closes. */
     readonly onOverdue: (listener: () => void) => Effect.Effect<void, never, Scope.Scope>
-
-    /** Runs an effect that may wait for long; none when the server shuts down first. */
-    readonly unless: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<Option.Option<A>, E, R>
   }
 >() {}
 
@@ -38,19 +36,16 @@ export const shutdownLayer: Layer.Layer<Shutdown> = Layer.scoped(
     const listeners = new Set<() => void>()
     const overdue = new Set<() => void>()
     let isBegun = false
-    const begun = yield* Effect.acquireRelease(Deferred.make<void>(), (deferred) =>
-      Effect.zipRight(
-        Deferred.succeed(deferred, undefined),
-        Effect.sync(() => {
-          isBegun = true
-          for (const listener of listeners) listener()
-          // The network does not follow a Clock of the program, and outlives the Scope of what it serves.
-          const timer = setTimeout(() => {
-            for (const listener of overdue) listener()
-          }, Duration.toMillis(grace))
-          timer.unref()
-        }),
-      ),
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        isBegun = true
+        for (const listener of listeners) listener()
+        // The network does not follow a Clock of the program, and outlives the Scope of what it serves.
+        const timer = setTimeout(() => {
+          for (const listener of overdue) listener()
+        }, Duration.toMillis(grace))
+        timer.unref()
+      }),
     )
     const hasBegun = Effect.sync(() => isBegun)
     const listen = (set: Set<() => void>, listener: () => void) =>
@@ -64,8 +59,6 @@ export const shutdownLayer: Layer.Layer<Shutdown> = Layer.scoped(
       onBegun: (listener) =>
         Effect.zipRight(listen(listeners, listener), Effect.whenEffect(Effect.sync(listener), hasBegun)),
       onOverdue: (listener) => listen(overdue, listener),
-      unless: (effect) =>
-        Effect.raceFirst(Effect.asSome(effect), Effect.as(Deferred.await(begun), Option.none())),
     }
   }),
 )
@@ -89,22 +82,8 @@ export class Revocation extends Context.Tag("@runlease/http/server/Revocation")<
   {
     /** Whether the request would be refused now. An authentication that cannot decide does not revoke it. */
     readonly isRevoked: Effect.Effect<boolean, never, Revocable>
-
-    /** Ends within seconds after the request would be refused. */
-    readonly revoked: Effect.Effect<void, never, Revocable>
-
-    /** Runs an effect that may wait for long, and refuses the request once its token is revoked. */
-    readonly unlessRevoked: <A, E, R>(
-      effect: Effect.Effect<A, E, R>,
-    ) => Effect.Effect<A, E | Refusal, R | Revocable>
   }
 >() {}
-
-/**
- * Two seconds between looks, give or take a fifth, so that streams do not look all at once. They share what the server
- * knows of their token, so most looks read no store.
- */
-const pause = Effect.flatMap(Random.nextIntBetween(1600, 2400), (millis) => Effect.sleep(millis))
 
 const isSame = (a: Access.Principal, b: Access.Principal): boolean =>
   callerOf(a) === callerOf(b) && a.projectId === b.projectId
@@ -119,22 +98,45 @@ export const revocationLayer: Layer.Layer<Revocation, never, Authentication> = L
       const found = yield* authentication.identify(yield* HttpServerRequest.HttpServerRequest)
       return !Option.exists(found, (now) => isSame(now, principal))
     }).pipe(Effect.catchAll((refusal) => Effect.succeed(refuses(refusal))))
-
-    const revoked = Effect.asVoid(Effect.repeat(Effect.zipRight(pause, isRevoked), { until: (is) => is }))
-
-    return {
-      isRevoked,
-      revoked,
-      unlessRevoked: (effect) =>
-        Effect.raceFirst(
-          effect,
-          Effect.zipRight(
-            revoked,
-            Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-              Effect.fail(unauthorized(request)),
-            ),
-          ),
-        ),
-    }
+    return { isRevoked }
   }),
 )
+
+/** `isRevoked` of this request. It keeps neither the body of the request nor the context of its handler, since a long request lasts for hours. */
+export const isRevokedLater: Effect.Effect<Effect.Effect<boolean>, never, Revocation | Revocable> = Effect.gen(
+  function* () {
+    const { isRevoked } = yield* Revocation
+    const request = yield* HttpServerRequest.HttpServerRequest
+    return Effect.provide(
+      isRevoked,
+      Context.make(CurrentPrincipal, yield* CurrentPrincipal).pipe(
+        Context.add(HttpServerRequest.HttpServerRequest, request.modify({})),
+      ),
+    )
+  },
+)
+
+/**
+ * Runs an effect that may wait for long. None when the server shuts down first, or when `within` has passed. Fails when the token of the request
+ * is revoked meanwhile.
+ */
+export const wait = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  within?: Duration.DurationInput,
+): Effect.Effect<Option.Option<A>, E | Refusal, R | OpenStreams | Revocation | Revocable | Shutdown> =>
+  Effect.gen(function* () {
+    const shutdown = yield* Shutdown
+    const streams = yield* OpenStreams
+    const request = yield* HttpServerRequest.HttpServerRequest
+    const end = yield* Deferred.make<Option.Option<A>, E | Refusal>()
+    yield* shutdown.onBegun(() => Deferred.unsafeDone(end, Effect.succeedNone))
+    yield* streams.add({
+      end: () => Deferred.unsafeDone(end, Effect.fail(unauthorized(request))),
+      isRevoked: yield* isRevokedLater,
+    })
+    yield* Effect.forkScoped(Effect.intoDeferred(Effect.asSome(effect), end))
+    if (within !== undefined) {
+      yield* Effect.forkScoped(Effect.delay(Deferred.succeed(end, Option.none()), within))
+    }
+    return yield* Deferred.await(end)
+  }).pipe(Effect.scoped)

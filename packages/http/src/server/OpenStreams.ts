@@ -1,12 +1,13 @@
 /**
- * The event streams that are open: comments so that no proxy closes them, and a look at whether their callers would
+ * The event streams and the waits that are open: comments so that no proxy closes a stream, and a look at whether their callers would
  * still be let in. One fiber does both for all of them.
  */
 import { Clock, Context, Duration, Effect, Layer, Random, type Scope } from "effect"
 import * as ServerMetrics from "./ServerMetrics.js"
 
 export interface OpenStream {
-  readonly comment: () => void
+  /** Absent for a wait, which sends nothing before its answer. */
+  readonly comment?: () => void
   readonly end: () => void
   /** Whether its request would be refused now. */
   readonly isRevoked: Effect.Effect<boolean>
@@ -62,7 +63,7 @@ export const layer: Layer.Layer<OpenStreams> = Layer.scoped(
       const now = yield* time
       const due: Array<Entry> = []
       for (const entry of entries) {
-        if (now >= entry.commentAt) {
+        if (entry.stream.comment !== undefined && now >= entry.commentAt) {
           entry.commentAt = now + commentInterval
           entry.stream.comment()
         }
@@ -93,13 +94,13 @@ export const layer: Layer.Layer<OpenStreams> = Layer.scoped(
           yield* Effect.acquireRelease(
             Effect.sync(() => {
               entries.add(entry)
-              ServerMetrics.streams.add(1)
+              if (stream.comment !== undefined) ServerMetrics.streams.add(1)
               anyOpen.unsafeOpen()
             }),
             () =>
               Effect.sync(() => {
                 entries.delete(entry)
-                ServerMetrics.streams.add(-1)
+                if (stream.comment !== undefined) ServerMetrics.streams.add(-1)
               }),
           )
         }),

@@ -30,7 +30,7 @@ import * as Caller from "./Caller.js"
 import * as Grants from "./Grants.js"
 import { group } from "./Group.js"
 import * as ListRows from "./ListRows.js"
-import { Revocation, Shutdown } from "./LongRequests.js"
+import * as LongRequests from "./LongRequests.js"
 import * as MetadataQuery from "./MetadataQuery.js"
 import type { Ports } from "./ProjectPorts.js"
 import * as ReachedRun from "./ReachedRun.js"
@@ -130,8 +130,6 @@ const pageOf = (entries: ReadonlyArray<RunLog.LogEntry>): LogPage => ({
 export const layer = group("runs", (handlers) =>
   Effect.gen(function* () {
     const access = yield* Access.Access
-    const shutdown = yield* Shutdown
-    const { unlessRevoked } = yield* Revocation
     const controlPlane = yield* ControlPlane.ControlPlane
 
     const pageAfter = Effect.fnUntraced(function* (ports: Ports, options: PageRequest) {
@@ -170,8 +168,9 @@ export const layer = group("runs", (handlers) =>
     }
 
     const pageWithin = (ports: Ports, options: PageRequest, wait: Duration.Duration) =>
-      Effect.map(shutdown.unless(Effect.timeoutOption(pageToCome(ports, options), wait)), (page) =>
-        Option.getOrElse(Option.flatten(page), (): LogPage => ({ entries: [], ended: false })),
+      Effect.map(
+        LongRequests.wait(pageToCome(ports, options), wait),
+        Option.getOrElse((): LogPage => ({ entries: [], ended: false })),
       )
 
     /** The event after which the next page begins, when there is one: a page may be short for its bytes. */
@@ -221,7 +220,7 @@ export const layer = group("runs", (handlers) =>
           const limit = urlParams.limit ?? RunLog.defaultReadLimit
           const request = { runId: path.run_id, after, limit, ...logFilter(urlParams) }
           const page = yield* urlParams.wait_seconds
-            ? unlessRevoked(pageWithin(ports, request, Duration.seconds(urlParams.wait_seconds)))
+            ? pageWithin(ports, request, Duration.seconds(urlParams.wait_seconds))
             : pageAfter(ports, request)
           return {
             data: page.entries,

@@ -56,7 +56,7 @@ import * as ErrorResponse from "./ErrorResponse.js"
 import * as EventStream from "./EventStream.js"
 import { group } from "./Group.js"
 import * as ListRows from "./ListRows.js"
-import { Revocation, Shutdown } from "./LongRequests.js"
+import * as LongRequests from "./LongRequests.js"
 import type { Ports } from "./ProjectPorts.js"
 
 // The operations of a worker, from the names of the wire to the ports of its project. Endpoints and exchanges share them.
@@ -335,8 +335,6 @@ export const renewMany = Effect.fnUntraced(function* (
 export const layer = group("workers", (handlers) =>
   Effect.gen(function* () {
     const access = yield* Access.Access
-    const shutdown = yield* Shutdown
-    const { unlessRevoked } = yield* Revocation
 
     return handlers
       .handle("register", ({ path, payload }) =>
@@ -375,9 +373,13 @@ export const layer = group("workers", (handlers) =>
         "claim",
         Effect.fnUntraced(function* ({ path, payload }) {
           const ports = yield* Caller.worker(path.worker_id)
-          const claiming = shutdown.unless(claim(ports, path.worker_id, payload))
-          const claimed = yield* payload.wait_seconds ? unlessRevoked(claiming) : claiming
-          const runs = Option.getOrElse(claimed, () => [])
+          const claiming = claim(ports, path.worker_id, payload)
+          const runs = yield* payload.wait_seconds
+            ? Effect.map(
+                LongRequests.wait(claiming),
+                Option.getOrElse(() => []),
+              )
+            : claiming
           return { run: runs[0] ?? null, ...(payload.limit == null ? {} : { runs }) }
         }),
       )
