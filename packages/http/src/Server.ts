@@ -57,7 +57,7 @@ export interface ServerOptions<E = never, R = never> {
   readonly rateLimit?: number | undefined
   /**
    * How many requests may be open at once, streams and waits above all, a quarter of them for each caller; 16,384 when absent. Each takes up to
-   * 64 KiB. Those of workers do not count.
+   * 80 KiB. Those of workers do not count.
    */
   readonly openRequests?: number | undefined
   /** How long the body of a request may take to arrive; 1 minute when absent. */

@@ -102,8 +102,8 @@ const bodyMemory = Flag.whole("body-memory", {
   Options.withDefault(256),
 )
 
-/** Bytes of the heap for each request that may be open: a stream or a wait takes up to half of that. */
-const heapOfRequest = 128 * 1024
+/** Bytes of the heap for each request that may be open: a wait takes up to half of that. */
+const heapOfRequest = 160 * 1024
 
 const openRequests = Flag.whole("open-requests", {
   minimum: 16,
@@ -111,7 +111,7 @@ const openRequests = Flag.whole("open-requests", {
   setting: "RUNLEASE_OPEN_REQUESTS",
 }).pipe(
   Options.withDescription(
-    "Requests that may wait or stream at once, a quarter for each key, three quarters for each project; one for each 128 KiB of the heap when absent",
+    "Requests that may wait or stream at once, a quarter for each key, three quarters for each project; one for each 160 KiB of the heap when absent",
   ),
   Options.optional,
 )

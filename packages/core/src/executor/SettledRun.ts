@@ -1,9 +1,9 @@
 /** Waits for a run by its log. */
-import { Context, Effect, Stream } from "effect"
+import { Context, Effect, Option } from "effect"
 import type { LogEvent } from "../model/AgentEvent.js"
 import { isTerminal, type Run, type RunNotFound } from "../model/Run.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
-import { type LogEntry, RunLog } from "../ports/RunLog.js"
+import { type LogEntry, RunLog, takeWith } from "../ports/RunLog.js"
 import { Runs } from "../ports/Runs.js"
 import { openOf } from "../ports/ResumeRules.js"
 
@@ -35,14 +35,18 @@ export const untilSettled = (
       if (until(read)) settled = read
       return settled === undefined
     })
-    return Context.get(ports, RunLog)
-      .follow({ runId, after })
-      .pipe(
-        Stream.runForEachWhile((entry) => {
-          const next = mayEnd(entry.event) ? goesOn : Effect.succeed(true)
-          return take === undefined ? next : Effect.zipRight(take(entry), next)
-        }),
-        // The log of a run ends with it.
-        Effect.flatMap(() => (settled === undefined ? now : Effect.succeed(settled))),
-      )
+    const each = (entry: LogEntry) => {
+      const next = mayEnd(entry.event) ? goesOn : Effect.succeed(true)
+      return take === undefined ? next : Effect.zipRight(take(entry), next)
+    }
+    // The log of a run ends with it.
+    return Effect.flatMap(
+      takeWith(Context.get(ports, RunLog).reader({ runId }), after, (entries) =>
+        Effect.map(
+          Effect.findFirst(entries, (entry) => Effect.negate(each(entry))),
+          Option.isNone,
+        ),
+      ),
+      () => (settled === undefined ? now : Effect.succeed(settled)),
+    )
   })

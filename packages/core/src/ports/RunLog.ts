@@ -162,21 +162,47 @@ export const readerOf = <E>(
     }
   })
 
+const nextOf = <E>({ next }: LogReader<E>, after: EventId): Effect.Effect<LogEntries, E> =>
+  Effect.async((resume) => Effect.sync(next(after, resume)))
+
+/**
+ * Takes the entries after the position of a reader as they come, until `take` returns false or the log has ended. It is lighter than `followWith`,
+ * for what waits with many others.
+ */
+export const takeWith = <E, E2, R2>(
+  reader: Effect.Effect<LogReader<E>, E, Scope.Scope>,
+  after: EventId,
+  take: (entries: ReadonlyArray<LogEntry>) => Effect.Effect<boolean, E2, R2>,
+): Effect.Effect<void, E | E2, R2> =>
+  Effect.flatMap(reader, (log) => {
+    let position = after
+    let goesOn = true
+    return Effect.whileLoop({
+      while: () => goesOn,
+      body: () =>
+        Effect.flatMap(nextOf(log, position), ({ ended, entries }) => {
+          position = entries.at(-1)?.eventId ?? position
+          const taken = entries.length === 0 ? Effect.succeed(true) : take(entries)
+          return Effect.map(taken, (wantsMore) => wantsMore && !ended)
+        }),
+      step: (next) => {
+        goesOn = next
+      },
+    })
+  }).pipe(Effect.scoped)
+
 /** The entries after the position of a reader, those still to come included, until the log has ended. */
 export const followWith = <E>(
   reader: Effect.Effect<LogReader<E>, E, Scope.Scope>,
   after: EventId = EventId.make(0),
 ): Stream.Stream<LogEntry, E> =>
   Stream.unwrapScoped(
-    Effect.map(reader, ({ next }) =>
+    Effect.map(reader, (log) =>
       Stream.paginateChunkEffect(after, (position) =>
-        Effect.map(
-          Effect.async<LogEntries, E>((resume) => Effect.sync(next(position, resume))),
-          ({ ended, entries }) => [
-            Chunk.unsafeFromArray(entries),
-            ended ? Option.none() : Option.some(entries.at(-1)?.eventId ?? position),
-          ],
-        ),
+        Effect.map(nextOf(log, position), ({ ended, entries }) => [
+          Chunk.unsafeFromArray(entries),
+          ended ? Option.none() : Option.some(entries.at(-1)?.eventId ?? position),
+        ]),
       ),
     ),
   )

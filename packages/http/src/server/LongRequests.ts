@@ -103,18 +103,20 @@ export const revocationLayer: Layer.Layer<Revocation, never, Authentication> = L
 )
 
 /** `isRevoked` of this request. It keeps neither the body of the request nor the context of its handler, since a long request lasts for hours. */
-export const isRevokedLater: Effect.Effect<Effect.Effect<boolean>, never, Revocation | Revocable> = Effect.gen(
-  function* () {
-    const { isRevoked } = yield* Revocation
-    const request = yield* HttpServerRequest.HttpServerRequest
-    return Effect.provide(
-      isRevoked,
-      Context.make(CurrentPrincipal, yield* CurrentPrincipal).pipe(
-        Context.add(HttpServerRequest.HttpServerRequest, request.modify({})),
-      ),
-    )
-  },
-)
+export const isRevokedLater: Effect.Effect<
+  Effect.Effect<boolean>,
+  never,
+  Revocation | Revocable
+> = Effect.gen(function* () {
+  const { isRevoked } = yield* Revocation
+  const request = yield* HttpServerRequest.HttpServerRequest
+  return Effect.provide(
+    isRevoked,
+    Context.make(CurrentPrincipal, yield* CurrentPrincipal).pipe(
+      Context.add(HttpServerRequest.HttpServerRequest, request.modify({})),
+    ),
+  )
+})
 
 /**
  * Runs an effect that may wait for long. None when the server shuts down first, or when `within` has passed. Fails when the token of the request

@@ -12,7 +12,7 @@ import {
   Runs,
 } from "@runlease/core"
 import * as AppendRules from "@runlease/core/AppendRules"
-import { Chunk, Context, Duration, Effect, Option, Stream, Array, Either, Schema } from "effect"
+import { Context, Duration, Effect, Option, Array, Either, Schema } from "effect"
 import { lastEventIdHeader } from "../Api/EventStream.js"
 import { logFilter } from "../Api/Runs.js"
 import type * as Bodies from "../Api/RunBodies.js"
@@ -147,24 +147,18 @@ export const layer = group("runs", (handlers) =>
     /** Waits for what comes after, or until the log has ended. */
     const pageToCome = (ports: Ports, { after, limit, runId, ...filter }: PageRequest) => {
       const matches = LogFilter.predicate(filter)
-      return Context.get(ports, RunLog.RunLog)
-        .follow({ runId, after })
-        .pipe(
-          (entries) =>
-            matches === undefined ? entries : Stream.filter(entries, ({ event }) => matches(event)),
-          Stream.chunks,
-          Stream.filter(Chunk.isNonEmpty),
-          Stream.runHead,
-          Effect.map(
-            Option.match({
-              onNone: (): LogPage => ({ entries: [], ended: true }),
-              onSome: (chunk) => {
-                const entries = Chunk.toReadonlyArray(Chunk.take(chunk, limit))
-                return pageOf(entries.slice(0, fitting(entries)))
-              },
-            }),
-          ),
-        )
+      let page: LogPage = { entries: [], ended: true }
+      return RunLog.takeWith(Context.get(ports, RunLog.RunLog).reader({ runId }), after, (read) =>
+        Effect.sync(() => {
+          const entries = (matches === undefined ? read : read.filter(({ event }) => matches(event))).slice(
+            0,
+            limit,
+          )
+          if (entries.length === 0) return true
+          page = pageOf(entries.slice(0, fitting(entries)))
+          return false
+        }),
+      ).pipe(Effect.map(() => page))
     }
 
     const pageWithin = (ports: Ports, options: PageRequest, wait: Duration.Duration) =>
