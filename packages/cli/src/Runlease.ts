@@ -34,14 +34,12 @@ import * as Terminal from "./output/Terminal.js"
 import * as LogFormat from "./input/LogFormat.js"
 import * as Settings from "./input/Settings.js"
 
-/**
- * The exit code after an interruption: success for a server, a worker or both, and for one of tools, which run until a signal ends them, and 130 for
- * any other command, which did not finish.
- */
+/** The commands that run until a signal ends them. */
+const endless: ReadonlySet<string | undefined> = new Set(["dev", "serve", "worker", "mcp", "relay"])
+
+/** The exit code after an interruption: success for a command that is endless, and 130 for any other, which did not finish. */
 export const interruptedExitCode = (argv: ReadonlyArray<string>): number =>
-  argv[2] === "dev" || argv[2] === "serve" || argv[2] === "worker" || argv[2] === "mcp"
-    ? ExitCode.ok
-    : ExitCode.interrupted
+  endless.has(argv[2]) ? ExitCode.ok : ExitCode.interrupted
 
 const unavailableHint = "Check that the server runs and that --url or RUNLEASE_URL names it."
 const refusedHint = "Check RUNLEASE_API_KEY; an admin key lists keys with: runlease keys list"

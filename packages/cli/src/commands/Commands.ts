@@ -19,6 +19,7 @@ const modules = {
   workers: () => import("./WorkersCommand.js"),
   limits: () => import("./LimitsCommand.js"),
   outbox: () => import("./OutboxCommand.js"),
+  relay: () => import("./RelayCommand.js"),
   mcp: () => import("./McpCommand.js"),
   doctor: () => import("./DoctorCommand.js"),
   tokens: () => import("./TokensCommand.js"),

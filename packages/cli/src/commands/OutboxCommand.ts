@@ -2,43 +2,23 @@
  * `runlease outbox`: what became no run of the rows that applications insert in transactions of their own.
  */
 import { Args, Command, Options } from "@effect/cli"
-import * as FileSystem from "@effect/platform/FileSystem"
 import type * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
-import { Outbox, PostgresPool, SqliteFile } from "@runlease/sql"
-import { Console, Effect, Layer } from "effect"
+import { Outbox } from "@runlease/sql"
+import { Console, Effect } from "effect"
 import * as Describe from "../help/Describe.js"
 import * as Database from "../input/Database.js"
 import * as Settings from "../input/Settings.js"
 import { CommandFailure, ExitCode, usage } from "../output/ExitCode.js"
 import * as Output from "../output/Output.js"
 import * as Phrases from "../output/Phrases.js"
+import * as DatabaseConnection from "./DatabaseConnection.js"
 
 const common = { database: Database.option, json: Settings.json }
 
-/** The connection to a database that a server has opened before. */
-const connection = (setting: string) =>
-  Layer.unwrapEffect(
-    Effect.gen(function* () {
-      const database = yield* Database.parse(setting)
-      const layer: Layer.Layer<SqlClient.SqlClient, SqlError | SqliteFile.SqliteFileUnusable> =
-        database._tag === "Postgres"
-          ? PostgresPool.layerWith({ url: database.url, maxConnections: 1 })
-          : SqliteFile.layerWith({ filename: database.filename })
-      const fs = yield* FileSystem.FileSystem
-      if (database._tag === "Sqlite" && !(yield* fs.exists(database.filename))) {
-        return yield* usage(
-          `There is no file ${database.filename}`,
-          "Name that of the server with --database.",
-        )
-      }
-      return layer
-    }),
-  )
-
 const onDatabase = <A>(setting: string, use: Effect.Effect<A, SqlError, SqlClient.SqlClient>) =>
   use.pipe(
-    Effect.provide(connection(setting)),
+    Effect.provide(DatabaseConnection.layer(setting, "Name that of the server with --database.")),
     Effect.catchTag("SqlError", ({ cause }) => {
       const reason = cause instanceof Error ? cause.message : String(cause)
       return new CommandFailure({

@@ -9,13 +9,13 @@
 import { SqlClient } from "@effect/sql/SqlClient"
 import { Effect } from "effect"
 
-const postgres = [
+const postgres: ReadonlyArray<string> = [
   `CREATE OR REPLACE FUNCTION runlease_uuid() RETURNS uuid LANGUAGE sql VOLATILE AS $$
     SELECT encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid()) PLACING
       substring(int8send(floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3) FROM 1 FOR 6),
       52, 1), 53, 1), 'hex')::uuid
   $$`,
-  `CREATE TABLE runlease_outbox (
+  `CREATE TABLE IF NOT EXISTS runlease_outbox (
     position BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     id UUID NOT NULL UNIQUE DEFAULT runlease_uuid(),
     project TEXT NOT NULL DEFAULT 'default',
@@ -23,7 +23,7 @@ const postgres = [
     trace TEXT,
     created_at TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
   ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0)`,
-  `CREATE TABLE runlease_outbox_refused (
+  `CREATE TABLE IF NOT EXISTS runlease_outbox_refused (
     position BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     id UUID NOT NULL UNIQUE,
     project TEXT NOT NULL,
@@ -40,7 +40,7 @@ const postgres = [
       RETURN NULL;
     END
   $$`,
-  `CREATE TRIGGER runlease_outbox_inserted AFTER INSERT ON runlease_outbox
+  `CREATE OR REPLACE TRIGGER runlease_outbox_inserted AFTER INSERT ON runlease_outbox
     FOR EACH STATEMENT EXECUTE FUNCTION runlease_outbox_inserted()`,
   `CREATE OR REPLACE FUNCTION runlease_submit(agent TEXT, input JSONB, options JSONB DEFAULT '{}') RETURNS uuid
     LANGUAGE sql VOLATILE AS $$
@@ -65,8 +65,8 @@ const uuid = `(substr(${millis}, 1, 8) || '-' || substr(${millis}, 9, 4)
 
 const instant = `(strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))`
 
-const sqlite = [
-  `CREATE TABLE runlease_outbox (
+const sqlite: ReadonlyArray<string> = [
+  `CREATE TABLE IF NOT EXISTS runlease_outbox (
     position INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE DEFAULT ${uuid},
     project TEXT NOT NULL DEFAULT 'default',
@@ -74,7 +74,7 @@ const sqlite = [
     trace TEXT,
     created_at TEXT NOT NULL DEFAULT ${instant}
   )`,
-  `CREATE TABLE runlease_outbox_refused (
+  `CREATE TABLE IF NOT EXISTS runlease_outbox_refused (
     position INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
     project TEXT NOT NULL,
@@ -86,6 +86,9 @@ const sqlite = [
     message TEXT NOT NULL
   )`,
 ]
+
+/** The statements of each dialect. They change nothing where the tables are there. */
+export const statements = { postgres, sqlite }
 
 export default Effect.flatMap(SqlClient, (sql) =>
   Effect.forEach(

@@ -5,7 +5,7 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import { ControlPlaneUnavailable } from "@runlease/core"
-import { Outbox, type RunCommits, Turns } from "@runlease/store"
+import { Outbox, type RunCommits, StoreMetrics, Turns } from "@runlease/store"
 import { Effect, Either, Function } from "effect"
 import type { SqlStore } from "../batch/SqlStore.js"
 import type { Database } from "../dialect/Dialect.js"
@@ -21,6 +21,7 @@ interface Take {
 }
 
 interface Moved {
+  readonly submitted: number
   readonly refused: number
   readonly more: boolean
 }
@@ -36,8 +37,8 @@ const operation = (database: Database): RunCommits.RunOperation<Take, Moved, Mov
           ? yield* Outbox.submit(batch, rows)
           : rows.map((row) => ({ row, problem: { code: "NotStored", message: failure } }))
       yield* OutboxRows.refuse(database, refused)
-      const moved = { refused: refused.length, more }
-      return [Either.right(moved), ...others.map(() => Either.right({ refused: 0, more }))]
+      const moved = { submitted: rows.length - refused.length, refused: refused.length, more }
+      return [Either.right(moved), ...others.map(() => Either.right({ submitted: 0, refused: 0, more }))]
     }),
   answer: Function.identity,
 })
@@ -74,6 +75,7 @@ export const run = (store: SqlStore): Effect.Effect<never> => {
       ),
       Effect.retry(pause),
       Effect.orDie,
+      Effect.tap((moved) => Effect.sync(() => StoreMetrics.countOutbox(moved))),
       Effect.tap(({ refused }) =>
         refused === 0 ? Effect.void : Effect.logWarning(`The outbox had ${refused} rows that became no run`),
       ),

@@ -91,6 +91,21 @@ export const scheduleSkipped = Meter.counter({
   values: ["missed", "overlap"],
 })
 
+export const outboxRows = Meter.counter({
+  name: "runlease_outbox_rows_total",
+  unit: "{row}",
+  description: "Rows of the outbox that became runs, and those that were refused",
+  labels: ["result"],
+  values: ["submitted", "refused"],
+})
+
+const byResult = Meter.label("result")
+
+export const countOutbox = (rows: { readonly submitted: number; readonly refused: number }): void => {
+  outboxRows.add(rows.submitted, byResult("submitted"))
+  outboxRows.add(rows.refused, byResult("refused"))
+}
+
 export const limitWait = Meter.histogram(
   {
     name: "runlease_limit_wait_seconds",
@@ -136,6 +151,7 @@ export const all: ReadonlyArray<Meter.Meter> = [
   scheduleTicks,
   scheduleLateness,
   scheduleSkipped,
+  outboxRows,
   limitWait,
   waitingClaims,
   poolConnections,

@@ -8,7 +8,7 @@
 import { Ids, Runs, TraceContext } from "@runlease/core"
 import * as SchemaProblem from "@runlease/core/SchemaProblem"
 import * as SubmissionLine from "@runlease/core/SubmissionLine"
-import { Effect, Either, Option } from "effect"
+import { Effect, Either, Function, Option } from "effect"
 import type { RunBatch } from "../commit/RunBatch.js"
 import * as Submit from "./Submit.js"
 import * as SubmitRequest from "./SubmitRequest.js"
@@ -42,8 +42,11 @@ const invalid = (message: string): Problem => ({ code: "InvalidSubmission", mess
 
 const problemOf = ({ _tag: code, message }: Submit.Refusal): Problem => ({ code, message })
 
-/** The submission of a row, as `Runs.submit` takes it. */
-const submissionOf = ({ id, submission: text }: Row): Either.Either<Runs.Submission, Problem> => {
+/** The submission of a row, as `Runs.submit` takes it. It throws for what is nested too deeply. */
+const readSubmission = ({
+  id,
+  submission: text,
+}: Pick<Row, "id" | "submission">): Either.Either<Runs.Submission, Problem> => {
   if (text.length > maxLength) {
     return Either.left(invalid(`submission: has more than ${maxLength} characters of JSON`))
   }
@@ -63,6 +66,17 @@ const submissionOf = ({ id, submission: text }: Row): Either.Either<Runs.Submiss
   )
 }
 
+/** The submission of a row, as `Runs.submit` takes it. */
+export const submissionOf = (row: Pick<Row, "id" | "submission">): Either.Either<Runs.Submission, Problem> =>
+  Either.flatMap(
+    // What is nested too deeply overflows the stack.
+    Either.try({
+      try: () => readSubmission(row),
+      catch: (cause) => invalid(`submission: ${cause instanceof Error ? cause.message : String(cause)}`),
+    }),
+    Function.identity,
+  )
+
 const requestOf = (row: Row): Effect.Effect<Either.Either<SubmitRequest.Request, Problem>> => {
   const { projectId } = row
   if (projectId === undefined) {
@@ -70,15 +84,13 @@ const requestOf = (row: Row): Effect.Effect<Either.Either<SubmitRequest.Request,
       Either.left({ code: "ProjectNotFound", message: `project: there is no project ${row.project}` }),
     )
   }
-  // What is nested too deeply overflows the stack.
-  const read = Effect.try({
-    try: () =>
-      Either.map(submissionOf(row), (submission) => ({ submission, sent: Runs.requestText(submission) })),
-    catch: (cause) => invalid(`submission: ${cause instanceof Error ? cause.message : String(cause)}`),
-  })
+  const read = Either.map(submissionOf(row), (submission) => ({
+    submission,
+    sent: Runs.requestText(submission),
+  }))
   const span = Option.getOrUndefined(TraceContext.ofHeader(row.trace ?? undefined))
   return Effect.either(
-    Effect.flatMap(Effect.flatten(read), ({ sent, submission }) =>
+    Effect.flatMap(read, ({ sent, submission }) =>
       Effect.map(SubmitRequest.request(projectId, submission, sent), (request) => ({ ...request, span })),
     ),
   )
