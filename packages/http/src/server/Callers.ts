@@ -4,10 +4,17 @@ import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import { Access } from "@runlease/core"
 import { Clock, Context, Effect, Either, Layer, Option, Redacted, type Scope } from "effect"
 import * as Connection from "../Api/Connection.js"
-import { Authorization, sessionCookie, callerOf, pagesOf, sharesOf } from "../contract/Principal.js"
+import {
+  Authorization,
+  sessionCookie,
+  callerOf,
+  pagesOf,
+  type Share,
+  sharesOf,
+} from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
 import * as Verdicts from "../contract/Verdicts.js"
-import { makeBudget, sourceOf } from "./Bodies.js"
+import { sourceOf } from "./Bodies.js"
 import * as SameOrigin from "./SameOrigin.js"
 import * as SessionCookie from "./SessionCookie.js"
 
@@ -115,6 +122,8 @@ export class OpenRequests extends Context.Tag("@runlease/http/server/OpenRequest
   }
 >() {}
 
+const all: Share = { name: "all", part: 1 }
+
 const tooManyOpen = "Too many requests of this caller, or of its project, wait or stream; end some of them"
 
 /**
@@ -123,14 +132,25 @@ const tooManyOpen = "Too many requests of this caller, or of its project, wait o
  */
 export const openRequestsLayer = (total: number): Layer.Layer<OpenRequests> =>
   Layer.sync(OpenRequests, () => {
-    const budget = makeBudget(total)
+    const open = new Map<string, number>()
+    const count = (shares: ReadonlyArray<Share>, by: number): void => {
+      for (const { name } of shares) {
+        const sum = (open.get(name) ?? 0) + by
+        if (sum > 0) open.set(name, sum)
+        else open.delete(name)
+      }
+    }
     return {
-      hold: (principal) =>
-        principal._tag === "Worker"
-          ? Effect.void
-          : Effect.flatMap(budget.hold(sharesOf(principal), 1), (isHeld) =>
-              isHeld ? Effect.void : Effect.fail(Refusal.tooMany(tooManyOpen, 1000)),
-            ),
+      hold: (principal) => {
+        if (principal._tag === "Worker") return Effect.void
+        const shares = [...sharesOf(principal), all]
+        for (const { name, part } of shares) {
+          if ((open.get(name) ?? 0) >= Math.floor(total * part))
+            return Effect.fail(Refusal.tooMany(tooManyOpen, 1000))
+        }
+        count(shares, 1)
+        return Effect.addFinalizer(() => Effect.sync(() => count(shares, -1)))
+      },
     }
   })
 
@@ -362,8 +382,9 @@ export const layer: Layer.Layer<Callers, never, Authentication | RateLimit> = La
 export const middleware: Layer.Layer<Authorization, never, Callers | OpenRequests> = Layer.effect(
   Authorization,
   Effect.map(Effect.all([Callers, OpenRequests]), ([callers, open]) => {
-    const authenticate = Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-      Effect.tap(callers.of(request), (principal) => open.hold(principal)),
+    const authenticate = Effect.tap(
+      Effect.flatMap(HttpServerRequest.HttpServerRequest, callers.of),
+      (principal) => open.hold(principal),
     )
     // Each scheme looks at both headers and the cookie: with one each, the next would hide why the first one failed.
     return Authorization.of({
