@@ -33,6 +33,7 @@ const shared = {
     "model/ThreadName",
     "model/agui/ToolFailure",
     "executor/AgentRuns",
+    "ports/AnswerCheck",
     "ports/AppendRules",
     "ports/BatchQueue",
     "ports/LazyRetry",

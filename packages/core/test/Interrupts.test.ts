@@ -93,6 +93,18 @@ describe("the answers of questions", () => {
     expectTypeOf<Effect.Effect.Error<typeof when>>().toEqualTypeOf<
       Interrupts.NotAnswered | Interrupts.Declined
     >()
+    const refund = Interrupts.approve("refund", {
+      message: "Refund?",
+      about: { until: new Date(0) },
+      editable: Schema.Struct({ until: Schema.Date }),
+    })
+    expectTypeOf<Effect.Effect.Success<typeof refund>>().toEqualTypeOf<
+      Interrupts.Approval<{ readonly until: Date }>
+    >()
+    const plain = Interrupts.approve("deploy", { message: "Deploy?", about: { to: "production" } })
+    expectTypeOf<Effect.Effect.Success<typeof plain>>().toEqualTypeOf<boolean>()
+    // @ts-expect-error -- what may be edited is what the question is about
+    Interrupts.approve("deploy", { message: "Deploy?", about: { to: 1 }, editable: Schema.String })
     // @ts-expect-error -- a question has a message
     Interrupts.approve("deploy", {})
   })

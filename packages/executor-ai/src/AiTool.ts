@@ -27,10 +27,14 @@ export class SideEffect extends Context.Reference<SideEffect>()("@runlease/execu
 }) {}
 
 /**
- * Whether a person must approve a call of the tool, as an annotation. After the other calls of the step the run waits with
+ * Whether a person must approve a call of the tool, and may edit its arguments, as an annotation. After the other calls of the step the run waits with
  * an interrupt of reason `tool_call` that names the call. The worker makes the call if the answer is `true` or
  * `{ approved: true }`. After any other answer the model receives a refusal, with its `reason` as the
  * person wrote it. Default: no.
+ *
+ * With `{ editable: true }` an answer may be `{ approved: true, editedArgs: { … } }`, as AG-UI has it: all of the arguments, which must fit the
+ * parameters. The worker then makes the call with these. What is as the question shows it stays as the model wrote it, so an
+ * edit neither shows nor changes a secret. The model reads with the result that the arguments were edited; the log has both.
  *
  * The interrupt shows the arguments, 16 KiB of them at most. A parameter that is a `Schema.Redacted`, or whose JSON Schema has
  * `writeOnly: true` or `format: "password"`, is shown as `<redacted>`. The log has the call as the model wrote it.
@@ -38,12 +42,12 @@ export class SideEffect extends Context.Reference<SideEffect>()("@runlease/execu
  * ```ts
  * const Deploy = Tool.make("deploy", {
  *   parameters: { to: Schema.String, token: Schema.Redacted(Schema.String) },
- * }).annotate(AiTool.NeedsApproval, true)
+ * }).annotate(AiTool.NeedsApproval, { editable: true })
  * ```
  */
 export class NeedsApproval extends Context.Reference<NeedsApproval>()(
   "@runlease/executor-ai/AiTool/NeedsApproval",
-  { defaultValue: (): boolean => false },
+  { defaultValue: (): boolean | { readonly editable: boolean } => false },
 ) {}
 
 /** The side effect of a tool by its annotations, `atMostOnce` without any. */

@@ -26,7 +26,12 @@ const toolkit = Toolkit.make(
       note: Schema.String,
     },
     success: Schema.String,
-  }).annotate(AiTool.NeedsApproval, true),
+  }).annotate(AiTool.NeedsApproval, { editable: true }),
+  Tool.make("order", {
+    parameters: { count: Schema.Int, to: Schema.optional(Schema.String) },
+    success: Schema.String,
+    dependencies: [AiTool.CurrentCall],
+  }).annotate(AiTool.NeedsApproval, { editable: true }),
 )
 
 /** What was called, by which key. A deployment to `nowhere` never comes back. */
@@ -39,6 +44,8 @@ const tools = Effect.gen(function* () {
         Ref.update(made, (all) => [...all, "look"]),
         `at ${at}`,
       ),
+    order: ({ count }) =>
+      Effect.map(AiTool.CurrentCall, ({ toolCallId }) => `${toolCallId}: ${count} ordered`),
     refund: ({ card, cents }) => Effect.succeed(`${cents} to ${Redacted.value(card.number)}`),
     deploy: ({ to }) =>
       Effect.gen(function* () {
@@ -136,6 +143,103 @@ for (const protocol of ModelRuns.protocols) {
             yield* ModelWorkers.answer(runId, answer(true))
             yield* ModelWorkers.untilStatus(runId, "completed")
             assertTrue(JSON.stringify(server.requests[1]!.body).includes("900 to 4000-canary"))
+          }).pipe(Effect.provide(Layer.merge(layer, controlPlane)))
+        }),
+      )
+
+      it.scopedLive(
+        "are made with the arguments that a person has edited, which the model reads with the result",
+        () =>
+          Effect.gen(function* () {
+            const { layer } = yield* tools
+            const server = yield* ModelServer.make(
+              ModelServer.inTurn(
+                { calls: [{ id: "d", name: "order", args: { count: 40 } }] },
+                { calls: [{ id: "e", name: "order", args: { count: 3 } }] },
+                { texts: ["Done."] },
+              ),
+            )
+            yield* Effect.gen(function* () {
+              yield* ModelWorkers.start(server, { toolkit }, {}, protocol)
+              const { runId } = yield* TestRuns.submit({ snapshot: RequestSnapshot.fromText("Order") })
+              const { waiting } = yield* ModelWorkers.untilStatus(runId, "waiting")
+              deepStrictEqual(waiting!.interrupts[0]!.responseSchema?.["properties"], {
+                approved: { type: "boolean" },
+                reason: { type: "string" },
+                editedArgs: {
+                  type: "object",
+                  required: ["count"],
+                  properties: {
+                    count: { type: "integer", description: "an integer", title: "int" },
+                    to: { type: "string" },
+                  },
+                  additionalProperties: false,
+                },
+              })
+              yield* ModelWorkers.answer(
+                runId,
+                answer({ approved: true, editedArgs: { count: 30, to: "Ann" } }),
+              )
+              yield* ModelWorkers.untilStatus(runId, "waiting")
+              // The call itself is as the model wrote it, in the log and in the next request.
+              const second = JSON.stringify(server.requests[1]!.body)
+              for (const part of ["count", "40", "edited arguments", "30", "Ann", "d: 30 ordered"]) {
+                assertTrue(second.includes(part), part)
+              }
+              yield* ModelWorkers.answer(runId, [{ interruptId: "e", status: "resolved", payload: true }])
+              yield* ModelWorkers.untilStatus(runId, "completed")
+              const events = yield* TestRuns.eventsOf(runId)
+              deepStrictEqual(
+                events.flatMap(({ delta, type }) => (type === "TOOL_CALL_ARGS" ? [delta] : [])).join(""),
+                '{"count":40}{"count":3}',
+              )
+              deepStrictEqual(
+                events.flatMap((event) =>
+                  event.type === "TOOL_CALL_RESULT" ? [[event["content"], event["editedArgs"]]] : [],
+                ),
+                [
+                  ["d: 30 ordered", { count: 30, to: "Ann" }],
+                  ["e: 3 ordered", undefined],
+                ],
+              )
+              // The third attempt reads of the edits what the second one did.
+              assertTrue(JSON.stringify(server.requests[2]!.body).includes("edited arguments"))
+            }).pipe(Effect.provide(Layer.merge(layer, controlPlane)))
+          }),
+      )
+
+      it.scopedLive("have a secret as the model wrote it, whatever is edited beside it", () =>
+        Effect.gen(function* () {
+          const { layer } = yield* tools
+          const args = {
+            cents: 900,
+            card: { number: "4000-canary", owner: "Ann" },
+            pins: ["1", "2"],
+            note: "n",
+          }
+          const call = (id: string) => ({ calls: [{ id, name: "refund", args }] })
+          const server = yield* ModelServer.make(
+            ModelServer.inTurn(call("d"), call("e"), { texts: ["Done."] }),
+          )
+          yield* Effect.gen(function* () {
+            yield* ModelWorkers.start(server, { toolkit }, {}, protocol)
+            const { runId } = yield* TestRuns.submit({ snapshot: RequestSnapshot.fromText("Refund") })
+            const { waiting } = yield* ModelWorkers.untilStatus(runId, "waiting")
+            const shown = waiting!.interrupts[0]!.toolArguments as { readonly card: object }
+            yield* ModelWorkers.answer(
+              runId,
+              answer({ approved: true, editedArgs: { ...shown, cents: 300 } }),
+            )
+            yield* ModelWorkers.untilStatus(runId, "waiting")
+            assertTrue(JSON.stringify(server.requests[1]!.body).includes("300 to 4000-canary"))
+            // What stands for a secret is none elsewhere.
+            const moved = { ...shown, note: "<redacted>" }
+            yield* ModelWorkers.answer(runId, [
+              { interruptId: "e", status: "resolved", payload: { approved: true, editedArgs: moved } },
+            ])
+            yield* ModelWorkers.untilStatus(runId, "completed")
+            const third = JSON.stringify(server.requests[2]!.body)
+            assertTrue(third.includes("is not where the question has it"), third)
           }).pipe(Effect.provide(Layer.merge(layer, controlPlane)))
         }),
       )

@@ -186,6 +186,36 @@ for (const [store, layer] of stores) {
       )
 
       test(
+        "edits what it approves, as data",
+        Effect.gen(function* () {
+          yield* TestWorker.start(
+            Executor.from(() =>
+              Effect.gen(function* () {
+                const { approved, value } = yield* Interrupts.approve("refund", {
+                  message: "Refund?",
+                  about: { euros: 40 },
+                  editable: Schema.Struct({ euros: Schema.Number }),
+                })
+                yield* Emit.text(`${approved} ${value.euros}`)
+              }),
+            ),
+          )
+          const client = yield* connect(binding)
+          const { id: taskId } = taskOf(
+            yield* Effect.promise(() => client.sendMessage(request(message([text("go")])))),
+          )
+          const edited = (euros: unknown) =>
+            client.sendMessage(
+              request(message([data({ approved: true, editedArgs: { euros } })], { taskId })),
+            )
+          const wrong = yield* Effect.flip(Effect.tryPromise(() => edited("many")))
+          assertTrue(String(wrong.error).includes("`euros` is no number"), String(wrong.error))
+          const done = taskOf(yield* Effect.promise(() => edited(30)))
+          strictEqual(said(done.artifacts[0]?.parts), "true 30")
+        }),
+      )
+
+      test(
         "is told while it works, cancels, and is refused what a task that has ended does not take",
         Effect.gen(function* () {
           const told = yield* Deferred.make<string>()

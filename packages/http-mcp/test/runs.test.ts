@@ -18,6 +18,7 @@ const Review = Agent.make({
 })
 const Chat = Agent.make({ name: "chat" })
 const Careful = Agent.make({ name: "careful" })
+const Generous = Agent.make({ name: "generous" })
 const Naming = Agent.make({ name: "naming" })
 const Ping = Agent.make({ name: "ping", payload: {}, success: Schema.Literal("pong") })
 
@@ -27,6 +28,16 @@ const agents = Layer.mergeAll(
   Careful.toLayer((text) =>
     Effect.map(Interrupts.approve("sure", { message: `Is ${text} right?`, about: { pages: 12 } }), (yes) =>
       yes ? "done" : "left",
+    ),
+  ),
+  Generous.toLayer(() =>
+    Effect.map(
+      Interrupts.approve("refund", {
+        message: "Refund?",
+        about: { euros: 40 },
+        editable: Schema.Struct({ euros: Schema.Number }),
+      }),
+      ({ approved, edited, value }) => `${approved} ${value.euros} ${edited}`,
     ),
   ),
   Ping.toLayer(() => Effect.succeed("pong" as const)),
@@ -251,13 +262,13 @@ describe("the other tools", () => {
         const found = json.result.tools.slice(7)
         deepStrictEqual(
           found.map(({ name }: { name: string }) => name),
-          ["careful", "chat", "naming", "ping", "review"],
+          ["careful", "chat", "generous", "naming", "ping", "review"],
         )
-        deepStrictEqual(found[4].inputSchema.properties.pull.type, "integer")
+        deepStrictEqual(found[5].inputSchema.properties.pull.type, "integer")
         deepStrictEqual(found[1].inputSchema.required, ["message"])
         const review = resultOf(yield* tool("review", { pull: 1 }, { path }))
         deepStrictEqual(review.structuredContent.result, { approved: true })
-        deepStrictEqual(found[3].inputSchema, { type: "object", properties: {} })
+        deepStrictEqual(found[4].inputSchema, { type: "object", properties: {} })
         strictEqual(resultOf(yield* tool("ping", {}, { path })).structuredContent.result, "pong")
         const chat = resultOf(yield* tool("chat", { message: "hi" }, { path }))
         strictEqual(chat.structuredContent.text, "You wrote: hi")
@@ -313,6 +324,32 @@ describe("tasks", () => {
         const yes = { [key]: { action: "accept", content: { approved: true } } }
         for (let times = 0; times < 2; times += 1) strictEqual((yield* update(yes)).json.error, undefined)
         strictEqual((yield* taskOnce("form", "completed")).result.structuredContent.text, "done")
+      }),
+    ),
+  )
+
+  test(
+    "ask for edits of an approval as text, and refuse those that do not fit",
+    working(
+      Effect.gen(function* () {
+        yield* tool("run_agent", { agent_id: "generous", message: "it", run_id: "edits" }, tasks)
+        const { inputRequests } = yield* taskOnce("edits", "input_required")
+        const [key] = Object.keys(inputRequests)
+        const { approved, editedArgs } = inputRequests[key!].params.requestedSchema.properties
+        deepStrictEqual([approved.type, editedArgs.type], ["boolean", "string"])
+        assertTrue(editedArgs.description.includes('"euros"'))
+        const update = (content: object) =>
+          request(
+            "tasks/update",
+            { taskId: "edits", inputResponses: { [key!]: { action: "accept", content } } },
+            tasks,
+          )
+        const wrong = yield* update({ approved: true, editedArgs: '{"euros":"many"}' })
+        strictEqual(wrong.json.error.message, "payload.editedArgs: `euros` is no number")
+        strictEqual((yield* taskOnce("edits", "input_required")).status, "input_required")
+        yield* update({ approved: true, editedArgs: '{"euros":30}' })
+        const done = yield* taskOnce("edits", "completed")
+        strictEqual(done.result.structuredContent.text, "true 30 true")
       }),
     ),
   )

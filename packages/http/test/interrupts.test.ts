@@ -165,3 +165,51 @@ describe("interrupts on the wire", () => {
     }).pipe(Effect.provide(layer)),
   )
 })
+
+describe("edits of an approval on the wire", () => {
+  const editable = {
+    ...approval,
+    response_schema: {
+      type: "object",
+      properties: {
+        approved: { type: "boolean" },
+        editedArgs: {
+          type: "object",
+          properties: { euros: { type: "number" }, to: { type: "string", pattern: "^[A-Z]{2}$" } },
+          required: ["euros"],
+        },
+      },
+    },
+  }
+  const edited = (editedArgs: unknown) => ({ ...yes, payload: { approved: true, editedArgs } })
+
+  it.effect("are refused where they do not fit their question, which then waits as before", () =>
+    Effect.gen(function* () {
+      const { runId } = yield* suspending({ interrupts: [editable] }, "endpoint")
+      for (const [editedArgs, detail] of [
+        [{ euros: "30" }, "payload.editedArgs: `euros` is no number"],
+        [{ to: "DE" }, "payload.editedArgs: `euros` is missing"],
+        [{ euros: 30, to: "Germany" }, "payload.editedArgs: `to` does not match ^[A-Z]{2}$"],
+      ] as const) {
+        const refused = yield* resume(runId, edited(editedArgs))
+        deepStrictEqual(
+          [refused.status, refused.json.error, refused.json.detail, refused.json.field],
+          [422, "answer_refused", detail, "payload.editedArgs"],
+        )
+        strictEqual((yield* call("GET", `/runs/${runId}`)).json.status, "waiting")
+      }
+      strictEqual((yield* resume(runId, edited({ euros: 30, to: "DE" }))).json.run.status, "pending")
+    }).pipe(Effect.provide(layer)),
+  )
+
+  it.effect("are in the log with the key that they came with", () =>
+    Effect.gen(function* () {
+      const { runId } = yield* suspending({ interrupts: [editable, lookup] }, "endpoint")
+      yield* resume(runId, edited({ euros: 30 }), found)
+      const events = yield* TestRuns.eventsOf(Ids.RunId.make(runId))
+      const { by, answers } = events.at(-1)!["value"] as { by: string; answers: unknown }
+      deepStrictEqual(answers, [{ interrupt_id: "approval", approved: true, edited_args: { euros: 30 } }])
+      assertTrue(/^API key [0-9a-f-]{36}$/.test(by), by)
+    }).pipe(Effect.provide(layer)),
+  )
+})

@@ -149,6 +149,18 @@ const wire: ReadonlyArray<
     { interrupt_id: "call-1", open_interrupt_ids: ["call-2", "call-3"] },
   ],
   [
+    new Runs.AnswerRefused({
+      runId,
+      interruptId: "call-1",
+      field: "payload.editedArgs",
+      message: "this question allows no edits",
+    }),
+    422,
+    "answer_refused",
+    "payload.editedArgs: this question allows no edits",
+    { field: "payload.editedArgs", interrupt_id: "call-1" },
+  ],
+  [
     new Runs.NotWaiting({ runId, interruptId: "call-1", answered: true }),
     409,
     "answered_otherwise",
@@ -305,8 +317,11 @@ const calls: ReadonlyArray<{ readonly operation: string; readonly expected: Read
   },
   { operation: "Runs.get", expected: ["RunNotFound"] },
   { operation: "Runs.list", expected: ["InvalidCursor"] },
-  { operation: "Runs.resume", expected: ["NotWaiting", "RunNotFound"] },
-  { operation: "Runs.followUp", expected: ["NotWaiting", "SubmissionConflict", "RunNotFound"] },
+  { operation: "Runs.resume", expected: ["NotWaiting", "AnswerRefused", "RunNotFound"] },
+  {
+    operation: "Runs.followUp",
+    expected: ["NotWaiting", "AnswerRefused", "SubmissionConflict", "RunNotFound"],
+  },
   { operation: "Runs.complete", expected: ["LeaseLost", "RunNotFound"] },
   {
     operation: "Schedules.update",

@@ -2,6 +2,7 @@
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
+import * as Edits from "@runlease/core/Edits"
 import type * as Ids from "@runlease/core/Ids"
 import type * as Interrupt from "@runlease/core/Interrupt"
 import { Leases } from "@runlease/core/Leases"
@@ -25,6 +26,11 @@ const lookup: Interrupt.Interrupt = {
   toolName: "look_up",
   toolArguments: { of: [900, "cents"], at: null },
   clientTool: true,
+}
+const editable: Interrupt.Interrupt = {
+  id: "refund",
+  reason: "confirmation",
+  responseSchema: Edits.approvalSchemaOf({ type: "object", properties: { euros: { type: "number" } } }),
 }
 const yes: Interrupt.Answer = {
   interruptId: "approval",
@@ -111,6 +117,44 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
             },
           ],
         )
+      }),
+    )
+
+    test(
+      "an approval has edits where its question allows them, and the log then says what was answered",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const { runId } = yield* waitingRun([editable, approval])
+        for (const [interruptId, payload] of [
+          ["approval", { approved: true, editedArgs: { euros: 30 } }],
+          ["refund", { approved: false, editedArgs: { euros: 30 } }],
+          ["refund", { approved: true, editedArgs: { note: "x".repeat(70_000) } }],
+        ] as const) {
+          const error = yield* Effect.flip(runs.resume(runId, [{ interruptId, status: "resolved", payload }]))
+          assertTrue(error._tag === "AnswerRefused")
+          deepStrictEqual([error.field, error.interruptId], ["payload.editedArgs", interruptId])
+        }
+        const whole = yield* TestRuns.getRun(runId)
+        deepStrictEqual([whole.status, whole.waiting?.answers], ["waiting", []])
+        const edited: Interrupt.Answer = {
+          interruptId: "refund",
+          status: "resolved",
+          payload: { approved: true, reason: "Not all of it", editedArgs: { euros: 30 } },
+        }
+        strictEqual((yield* runs.resume(runId, [edited])).run.status, "waiting")
+        strictEqual((yield* runs.resume(runId, [edited])).duplicate, true)
+        strictEqual((yield* runs.resume(runId, [yes])).run.status, "pending")
+        const answered = (yield* TestRuns.eventsOf(runId)).flatMap(({ name, value }) =>
+          name === "runlease.answered" ? (value as { readonly answers: unknown }).answers : [],
+        )
+        deepStrictEqual(answered, [
+          {
+            interrupt_id: "refund",
+            approved: true,
+            reason: "Not all of it",
+            edited_args: { euros: 30 },
+          },
+        ])
       }),
     )
 

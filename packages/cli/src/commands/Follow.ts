@@ -41,7 +41,12 @@ const answer = Effect.fnUntraced(function* (runId: Ids.RunId, interrupt: Interru
   if (line.trim() === "") return
   yield* runs
     .resume(runId, [{ interruptId: interrupt.id, status: "resolved", payload: payloadOf(line, interrupt) }])
-    .pipe(Effect.catchTag("NotWaiting", ({ message }) => Console.error(message)))
+    .pipe(
+      Effect.catchTags({
+        NotWaiting: ({ message }) => Console.error(message),
+        AnswerRefused: ({ field, message }) => Console.error(`${field}: ${message}`),
+      }),
+    )
 })
 
 /** Prints a waiting run as `runs get` does. On a terminal it then prompts for each answer and sends it. */

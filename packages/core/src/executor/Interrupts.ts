@@ -11,7 +11,8 @@
  *
  * Source: docs/decisions/0014-interrupts.md, docs/decisions/0059-parking-and-waiting.md
  */
-import { Array, type Duration, Effect, Either, Option, Predicate, Record, Schema } from "effect"
+import { Array, type Duration, Effect, Either, Option, Record, Schema } from "effect"
+import * as Edits from "../model/Edits.js"
 import * as FormSchema from "../model/FormSchema.js"
 import type { Answer, Interrupt } from "../model/Interrupt.js"
 import type { RequestSnapshot } from "../model/RequestSnapshot.js"
@@ -37,34 +38,15 @@ export class Declined extends Schema.TaggedError<Declined>("@runlease/core/Decli
 export const answerTo = (snapshot: Pick<RequestSnapshot, "resume">, id: string): Option.Option<Answer> =>
   Option.fromNullable(snapshot.resume?.findLast(({ interruptId }) => interruptId === id))
 
-/** The JSON Schema of an answer that approves or not, with the reason of the person. */
-export const approvalSchema = {
-  type: "object",
-  properties: { approved: { type: "boolean" }, reason: { type: "string" } },
-  required: ["approved"],
-}
+export { approvalSchema, approvalSchemaOf, approved, type Decision, decisionOf } from "../model/Edits.js"
 
-/** Whether an answer approves: it is `true` or `{ approved: true }`. Any other answer does not. */
-export const approved = ({ isError, payload, status }: Answer): boolean =>
-  status === "resolved" &&
-  isError !== true &&
-  (payload === true || (Predicate.isRecord(payload) && payload["approved"] === true))
-
-/** What a person decided. `reason`: the text of the person, as it was written. */
-export interface Decision {
-  readonly approved: boolean
-  readonly reason?: string
-}
-
-const reasonIn = (payload: unknown): unknown => (Predicate.isRecord(payload) ? payload["reason"] : payload)
-
-/** The decision of an answer. Its reason is `reason` of the payload, or a payload that is text. An empty one is none. */
-export const decisionOf = (answer: Answer): Decision => {
-  const reason = reasonIn(answer.payload)
-  return {
-    approved: approved(answer),
-    ...(Predicate.isString(reason) && reason.trim() !== "" ? { reason } : {}),
-  }
+/**
+ * What a person decided about a value that may be edited. `value`: the edited value where the person approved an edited one, else the value
+ * that the question was about.
+ */
+export interface Approval<A> extends Edits.Decision {
+  readonly value: A
+  readonly edited: boolean
 }
 
 /** How the answer to a question is read. */
@@ -77,10 +59,31 @@ interface Reader<A> {
 }
 
 /** How the answer to a question is found and read. */
-const approval: Reader<Decision> = {
+const approval: Reader<Edits.Decision> = {
   reason: "confirmation",
-  responseSchema: approvalSchema,
-  read: (answer) => Either.right(decisionOf(answer)),
+  responseSchema: Edits.approvalSchema,
+  // A store refuses such an answer. One that does not must not let the run do what no person has approved.
+  read: (answer) =>
+    Option.isSome(Edits.of(answer)) && Edits.approved(answer)
+      ? Either.left("it has edits, and nothing may be edited")
+      : Either.right(Edits.decisionOf(answer)),
+}
+
+const editableApproval = <A>(about: A, schema: Codec<A>): Reader<Approval<A>> => {
+  const decode = Schema.decodeUnknownEither(schema)
+  return {
+    reason: "confirmation",
+    responseSchema: Edits.approvalSchemaOf(FormSchema.of(schema) ?? {}),
+    read: (answer) => {
+      const decision = Edits.decisionOf(answer)
+      const edits = decision.approved ? Edits.of(answer) : Option.none()
+      if (Option.isNone(edits)) return Either.right({ ...decision, value: about, edited: false })
+      return Either.mapBoth(decode(edits.value), {
+        onLeft: SchemaProblem.describe,
+        onRight: (value) => ({ ...decision, value, edited: true }),
+      })
+    },
+  }
 }
 
 const readerOfSchema = <A>(schema: Codec<A>): Reader<A> => {
@@ -119,6 +122,12 @@ export interface Question extends Keyed {
 /** A question whose answer fits a schema. Text when the schema is absent. */
 export interface TypedQuestion<A> extends Question {
   readonly schema?: Codec<A> | undefined
+}
+
+/** The question whether something may be done, which the person may edit before. It shows `about` as the schema encodes it. */
+export interface EditableQuestion<A> extends Question {
+  readonly about: A
+  readonly editable: Codec<A>
 }
 
 /**
@@ -231,29 +240,57 @@ const answers = <A>(
       : attempt.park(places[0]?.within, awaited, Effect.never)
   })
 
-const declined: Decision = { approved: false }
+const isEditable = (question: Question): question is EditableQuestion<unknown> => "editable" in question
+
+const decideOn = (name: string, question: Question): Effect.Effect<Edits.Decision, NotAnswered, StepLog> =>
+  Effect.gen(function* () {
+    const shown = isEditable(question)
+      ? { ...question, about: yield* Effect.orDie(Schema.encode(question.editable)(question.about)) }
+      : question
+    const reader = isEditable(question) ? editableApproval(question.about, question.editable) : approval
+    const declined = isEditable(question)
+      ? { approved: false, value: question.about, edited: false }
+      : { approved: false }
+    const [decision = declined] = yield* Effect.catchTag(
+      answers<Edits.Decision>([{ name, question: shown, reader }]),
+      "Declined",
+      () => Effect.succeed([declined]),
+    )
+    return decision
+  })
 
 /**
  * Requests an approval, and returns whether a person approves, with the reason of the person where there is one: for a model that is to try
- * something else.
+ * something else. With `editable` the person may edit what the question is about: see `Approval`.
  *
  * Fails: see `NotAnswered`.
  */
-export const decide = (name: string, question: Question): Effect.Effect<Decision, NotAnswered, StepLog> =>
-  Effect.map(
-    Effect.catchTag(answers([{ name, question, reader: approval }]), "Declined", () =>
-      Effect.succeed([declined]),
-    ),
-    ([decision = declined]) => decision,
-  )
+export const decide = decideOn as {
+  <A>(name: string, question: EditableQuestion<A>): Effect.Effect<Approval<A>, NotAnswered, StepLog>
+  (name: string, question: Question): Effect.Effect<Edits.Decision, NotAnswered, StepLog>
+}
 
 /**
- * Requests an approval, and returns whether a person approves.
+ * Requests an approval, and returns whether a person approves. With `editable` it returns what `decide` does: the person may edit what the
+ * question is about.
+ *
+ * ```ts
+ * const { approved, value } = yield* Interrupts.approve("refund", {
+ *   message: "Refund this?",
+ *   about: { euros: 40 },
+ *   editable: Schema.Struct({ euros: Schema.Number }),
+ * })
+ * ```
  *
  * Fails: see `NotAnswered`.
  */
-export const approve = (name: string, question: Question): Effect.Effect<boolean, NotAnswered, StepLog> =>
-  Effect.map(decide(name, question), ({ approved }) => approved)
+export const approve = ((name: string, question: Question) =>
+  Effect.map(decideOn(name, question), (decision) =>
+    isEditable(question) ? decision : decision.approved,
+  )) as {
+  <A>(name: string, question: EditableQuestion<A>): Effect.Effect<Approval<A>, NotAnswered, StepLog>
+  (name: string, question: Question): Effect.Effect<boolean, NotAnswered, StepLog>
+}
 
 /**
  * Poses a question, and returns the answer by its schema, or text where it has none. After a wrong answer it repeats the question and

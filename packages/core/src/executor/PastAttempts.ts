@@ -1,6 +1,7 @@
 /** The earlier attempts of a run, read from its log: their messages, and the tool calls that they began. */
 import { Array as Arr, Chunk, Effect, Option, Stream } from "effect"
 import { isToolCallFailure, type LogEvent } from "../model/AgentEvent.js"
+import { field as editsField } from "../model/Edits.js"
 import * as InboxMessage from "../model/InboxMessage.js"
 import type { MessagePart, SnapshotMessage } from "../model/RequestSnapshot.js"
 import { type ClaimedRun, EventId, type RunNotFound } from "../model/Run.js"
@@ -135,6 +136,8 @@ export const make = ({ recordedCalls, inbox }: Shared) => {
             toolCallId,
             result: result.content,
             ...(result.isError ? { isError: true } : {}),
+            // The arguments that the call was made with, where a person had edited those of the model.
+            ...(event[editsField] === undefined ? {} : { [editsField]: event[editsField] }),
           })
         }
         case "REASONING_ENCRYPTED_VALUE": {
@@ -211,7 +214,7 @@ export interface LoggedCall {
  * each record: the messages of two recorded answers are never in one turn. `records` are those of its steps.
  *
  * `messages` are assistant messages, whose parts are `text`, `reasoning` and `tool_call`, tool messages, whose parts
- * are `tool_result`, and the messages to the run that it has consumed, which are the user's. A part has the `encryptedValue` that the log has for its message or call. `messageIds` are the ids of
+ * are `tool_result`, with `editedArgs` where a person had edited the arguments of the call, and the messages to the run that it has consumed, which are the user's. A part has the `encryptedValue` that the log has for its message or call. `messageIds` are the ids of
  * these messages in AG-UI. `customs` are the executor's own CUSTOM events.
  */
 export interface PastAttempt {

@@ -45,10 +45,16 @@ export interface PromiseSteps {
   ) => Promise<A>
 
   /** Whether a person approves. Until there is an answer the run waits without a worker. See `Interrupts.approve`. */
-  readonly approve: (name: string, question: Interrupts.Question) => Promise<boolean>
+  readonly approve: {
+    <A>(name: string, question: Interrupts.EditableQuestion<A>): Promise<Interrupts.Approval<A>>
+    (name: string, question: Interrupts.Question): Promise<boolean>
+  }
 
   /** As `approve`, with the reason of the person where there is one. See `Interrupts.decide`. */
-  readonly decide: (name: string, question: Interrupts.Question) => Promise<Interrupts.Decision>
+  readonly decide: {
+    <A>(name: string, question: Interrupts.EditableQuestion<A>): Promise<Interrupts.Approval<A>>
+    (name: string, question: Interrupts.Question): Promise<Interrupts.Decision>
+  }
 }
 
 const attempted = <A>(body: (signal: AbortSignal) => PromiseLike<A>): Effect.Effect<A, unknown> =>
@@ -125,8 +131,10 @@ export const run = <A>(
               ...options,
             ),
           ),
-        approve: (name, question) => give(Interrupts.approve(name, question)),
-        decide: (name, question) => give(Interrupts.decide(name, question)),
+        approve: ((name: string, question: Interrupts.Question) =>
+          give<unknown>(Interrupts.approve(name, question))) as PromiseSteps["approve"],
+        decide: ((name: string, question: Interrupts.Question) =>
+          give<unknown>(Interrupts.decide(name, question))) as PromiseSteps["decide"],
       }
       return yield* Effect.raceFirst(
         attempted((signal) => program(steps, signal)),

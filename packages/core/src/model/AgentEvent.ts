@@ -36,6 +36,13 @@ export const attemptEventName = "runlease.attempt"
 export const isReserved = ({ name, type }: LogEvent): boolean =>
   type === "CUSTOM" && typeof name === "string" && name.startsWith("runlease.")
 
+/** The name of the event that says who answered a question that allows edits. The control plane writes it. */
+export const answeredEventName = "runlease.answered"
+
+/** Whether an event has the name of answers. */
+export const isAnswers = ({ name, type }: LogEvent): boolean =>
+  type === "CUSTOM" && name === answeredEventName
+
 /** The name of the event that says that an approved tool call is about to be made. */
 export const toolBegunEventName = "runlease.tool_begun"
 

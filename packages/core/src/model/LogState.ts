@@ -4,7 +4,7 @@
  */
 import { Option, Predicate, Schema } from "effect"
 import type { LogEvent } from "./AgentEvent.js"
-import { attemptEventName } from "./AgentEvent.js"
+import { attemptEventName, isAnswers } from "./AgentEvent.js"
 import * as AgUiItems from "./AgUiItems.js"
 import * as Count from "./Count.js"
 import * as StepRecord from "./StepRecord.js"
@@ -178,7 +178,7 @@ const answered = (state: LogState, id: unknown): LogState => {
 }
 
 const afterCustom = (state: LogState, event: LogEvent): LogState => {
-  if (!state.started && StepRecord.isReserved(event)) {
+  if (!state.started && (StepRecord.isReserved(event) || isAnswers(event))) {
     return { ...state, between: (state.between ?? 0) + 1 }
   }
   if (StepRecord.isProgress(event)) return state.progress === true ? state : { ...state, progress: true }

@@ -1,5 +1,5 @@
 /**
- * The refusal of a payload that no worker of its agent takes, for programs that submit in the process of their store. The server has its own,
+ * The refusal of a payload that no worker of its agent takes, and of edits that do not fit their question, for programs that submit in the process of their store. The server has its own,
  * which also checks what takes long.
  *
  * A worker checks the payload again, so it is refused here only where that is certain: it fits none of the schemas of the workers in contact.
@@ -11,6 +11,7 @@ import * as JsonSchemaProblem from "../model/JsonSchemaProblem.js"
 import * as Ids from "../model/Ids.js"
 import type { ScheduleConfig } from "../model/Schedule.js"
 import type { ControlPlaneError } from "./ControlPlaneError.js"
+import * as AnswerCheck from "./AnswerCheck.js"
 import { Leases } from "./Leases.js"
 import { InvalidSubmission, Runs, type SubmissionInput } from "./Runs.js"
 import { InvalidSchedule, type NewSchedule, Schedules } from "./Schedules.js"
@@ -90,6 +91,10 @@ const refuser =
 
 type Refuse = ReturnType<typeof refuser>
 
+/** The check of edits by the JSON Schema of their question. */
+const checkEdits: AnswerCheck.Check = (schema, value) =>
+  Effect.sync(() => checkOf(new Map([["", schema]]))(value))
+
 const overRuns = (runs: Runs["Type"], refusalOf: Refuse): Runs["Type"] => ({
   ...runs,
   // A run without a payload pays for no check.
@@ -159,7 +164,7 @@ export const over = <P>(
     const runs = Context.get(ports, Runs)
     const refusalOf = refuser(runs, problemOf)
     return ports.pipe(
-      Context.add(Runs, overRuns(runs, refusalOf)),
+      Context.add(Runs, overRuns(AnswerCheck.over(runs, checkEdits), refusalOf)),
       Context.add(Leases, overLeases(Context.get(ports, Leases), refusalOf)),
       Context.add(Schedules, overSchedules(Context.get(ports, Schedules), problemOf)),
     )

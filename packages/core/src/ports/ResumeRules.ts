@@ -1,11 +1,14 @@
 /** A run that waits: its interrupts, and what answers make of it. All stores share these rules. */
-import { DateTime, Duration, Either } from "effect"
+import { DateTime, Duration, Either, Option } from "effect"
+import type { LogEvent } from "../model/AgentEvent.js"
+import * as AnswerEvent from "../model/AnswerEvent.js"
+import * as Edits from "../model/Edits.js"
 import type { Answer, Answers, Interrupt } from "../model/Interrupt.js"
-import { canonicalJson } from "../model/Json.js"
+import { canonicalJson, lengthOf } from "../model/Json.js"
 import { maxPause, type Pause, type Suspension } from "./Leases.js"
 import type { RequestSnapshot, SnapshotMessage } from "../model/RequestSnapshot.js"
 import type { Run, Waiting } from "../model/Run.js"
-import { NotWaiting } from "./Runs.js"
+import { AnswerRefused, NotWaiting } from "./Runs.js"
 
 /** The interrupts that have no answer yet. */
 export const open = ({
@@ -60,7 +63,7 @@ export const waitingFor = (suspension: Suspension | Pause, now: DateTime.Utc): W
 }
 
 /** The interrupt among these that a name answers: its id, or the tool call that it names. */
-const named = (interrupts: ReadonlyArray<Interrupt>, name: string): Interrupt | undefined =>
+export const named = (interrupts: ReadonlyArray<Interrupt>, name: string): Interrupt | undefined =>
   interrupts.find(({ id }) => id === name) ?? interrupts.find(({ toolCallId }) => toolCallId === name)
 
 /** The interrupts that are still open after these answers. */
@@ -80,8 +83,9 @@ export interface ResumeRecord {
   readonly answers: Readonly<Record<string, string>>
 }
 
-/** A run after answers: `waiting` is null once nothing is open. A `duplicate` changes nothing. */
+/** A run after answers: `waiting` is null once nothing is open. A `duplicate` changes nothing. `events`: what its log gets with them. */
 export interface Answered {
+  readonly events: ReadonlyArray<LogEvent>
   readonly duplicate: boolean
   readonly record: ResumeRecord
   readonly waiting: Waiting | null
@@ -124,18 +128,34 @@ const withoutUndefined = ({ interruptId, isError, metadata, payload, status }: A
   ...(metadata === undefined ? {} : { metadata }),
 })
 
+/** The field of an answer that has edits. */
+export const editsField = `payload.${Edits.field}`
+
+/** Why an answer is none that the question takes. Whether its edits fit is for those to say who have time for a check of a schema. */
+const problemOf = (interrupt: Interrupt, answer: Answer): string | undefined => {
+  if (!Edits.isApproval(interrupt)) return undefined
+  const edits = Edits.of(answer)
+  if (Option.isNone(edits)) return undefined
+  if (Option.isNone(Edits.schemaOf(interrupt))) return "this question allows no edits"
+  if (!Edits.approved(answer)) return "only an answer that approves has edits"
+  return lengthOf(edits.value) > Edits.maxBytes
+    ? `edits take at most ${Edits.maxBytes} characters of JSON`
+    : undefined
+}
+
 /**
  * Applies answers, all of them or none. An answer names an interrupt by its id or by its tool call.
  *
- * `messageIds`: one for each answer. Fails: `NotWaiting` when an answer names nothing that is open, unless the run has the
- * same answer already.
+ * `messageIds`: one for each answer. `by`: their author. Fails: `NotWaiting` when an answer names nothing that is open, unless the run has
+ * the same answer already; `AnswerRefused` for edits of what the question does not let edit.
  */
 export const applyAnswers = (
   run: Pick<Run, "runId" | "waiting">,
   record: ResumeRecord,
   answers: Answers,
   messageIds: ReadonlyArray<string>,
-): Either.Either<Answered, NotWaiting> => {
+  by: string | undefined,
+): Either.Either<Answered, NotWaiting | AnswerRefused> => {
   const before: ReadonlyArray<Interrupt> = run.waiting === null ? [] : open(run.waiting)
   const accepted = new Map<Interrupt, Answer>()
   const marks = new Map(Object.entries(record.answers))
@@ -152,6 +172,11 @@ export const applyAnswers = (
       return Either.left(new NotWaiting({ ...refused, answered: marks.has(name) }))
     }
     const { id, toolCallId } = interrupt
+    const problem = problemOf(interrupt, answer)
+    if (problem !== undefined) {
+      const { runId } = run
+      return Either.left(new AnswerRefused({ runId, interruptId: id, field: editsField, message: problem }))
+    }
     const own = withoutUndefined({ ...answer, interruptId: id })
     accepted.set(interrupt, own)
     marks.set(id, markOf(id, own))
@@ -160,7 +185,7 @@ export const applyAnswers = (
     messages.push(toolMessage(messageIds[index]!, toolCallId, own))
   }
   if (run.waiting === null || accepted.size === 0) {
-    return Either.right({ duplicate: true, record, waiting: run.waiting })
+    return Either.right({ duplicate: true, events: [], record, waiting: run.waiting })
   }
   const newAnswers = Array.from(accepted.values())
   const left = before.filter((interrupt) => !accepted.has(interrupt))
@@ -169,6 +194,7 @@ export const applyAnswers = (
   const snapshot = left.length === 0 || protocol === undefined ? rest : { ...rest, protocol }
   return Either.right({
     duplicate: false,
+    events: AnswerEvent.ofAnswers(accepted, by),
     record: {
       snapshot: {
         ...snapshot,

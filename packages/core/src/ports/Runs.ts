@@ -153,6 +153,15 @@ export class NotWaiting extends Schema.TaggedError<NotWaiting>("@runlease/core/N
   }
 }
 
+/**
+ * The answer is none that the question takes: its edits are for a question that allows none, come with a refusal, or do not fit. Nothing is
+ * changed, and the run waits as before. `field` is that of the answer, such as `payload.editedArgs`.
+ */
+export class AnswerRefused extends Schema.TaggedError<AnswerRefused>("@runlease/core/AnswerRefused")(
+  "AnswerRefused",
+  { runId: Schema.String, interruptId: Schema.String, field: Schema.String, message: Schema.String },
+) {}
+
 /** The run has not ended, so it is not submitted again. */
 export class RunUnfinished extends Schema.TaggedError<RunUnfinished>("@runlease/core/RunUnfinished")(
   "RunUnfinished",
@@ -284,13 +293,15 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
      * Answers what a waiting run is suspended for, all of `answers` or none. The store collects answers until nothing is open;
      * then the run is pending again, and they are in its next claim's snapshot. The same answers again change
      * nothing: `duplicate`.
+     *
+     * Fails: `NotWaiting`, and `AnswerRefused` for edits of what the question does not let edit.
      */
     readonly resume: (
       runId: Ids.RunId,
       answers: Answers,
     ) => Effect.Effect<
       { readonly duplicate: boolean; readonly run: Run },
-      RunNotFound | NotWaiting | ControlPlaneError
+      RunNotFound | NotWaiting | AnswerRefused | ControlPlaneError
     >
 
     /**
@@ -308,12 +319,15 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
      * of two inputs at once, one makes the run go on. The same input under the same id is a duplicate.
      *
      * Fails: `SubmissionConflict` when the id names a run, or another input. `NotWaiting` when an answer differs from one
-     * that the run has, or names no interrupt of the run while the input has nothing besides its answers.
+     * that the run has, or names no interrupt of the run while the input has nothing besides its answers. `AnswerRefused` as `resume` does.
      */
     readonly followUp: (
       runId: Ids.RunId,
       followUp: FollowUp,
-    ) => Effect.Effect<FollowedUp, RunNotFound | NotWaiting | SubmissionConflict | ControlPlaneError>
+    ) => Effect.Effect<
+      FollowedUp,
+      RunNotFound | NotWaiting | AnswerRefused | SubmissionConflict | ControlPlaneError
+    >
 
     /**
      * The inputs that a run has accepted since it was submitted, oldest first, each with the event after which the run went on

@@ -264,7 +264,7 @@ export const make = (options: Options) =>
         const args = CallArguments.shown(handlers.tools, client, call, room)
         return clientNames.has(call.toolName)
           ? Interrupt.ofToolCall(call.toolCallId, call.toolName, args)
-          : Approvals.interruptOf(call, args)
+          : Approvals.interruptOf(handlers.tools, call, args)
       })
       return first === undefined
         ? undefined
@@ -405,8 +405,8 @@ export const make = (options: Options) =>
       const decisions = Stream.fromIterable([
         ...Approvals.decisions(handlers.tools, run.snapshot, attempts),
         ...open.flatMap((call) => {
-          const approved = waitsFor(call) ? decisionOn(call) : true
-          return approved === undefined ? [] : [{ ...call, approved }]
+          const decision = waitsFor(call) ? decisionOn(call) : { approved: true }
+          return decision === undefined ? [] : [{ ...call, ...decision }]
         }),
       ]).pipe(
         Stream.flatMap(

@@ -1,6 +1,6 @@
 /** Builds the prompt of a model from the conversation so far. */
 import { Prompt } from "@effect/ai"
-import { RequestSnapshot } from "@runlease/core"
+import { Edits, RequestSnapshot } from "@runlease/core"
 import type { PastAttempts } from "@runlease/core/executor"
 import { Effect, Either, Encoding, Option, Predicate, Schema } from "effect"
 import * as History from "./History.js"
@@ -129,8 +129,23 @@ const isContent = (result: unknown): result is ReadonlyArray<Part> =>
   result.every(isPart) &&
   (result.length === 0 || result.some((part) => isText(part) || (isMedia(part) && "source" in part)))
 
+/** The result of a call that a person had edited. The model would take it for that of its own arguments. */
+const withEdits = (content: ToolContent, edits: unknown): ToolContent =>
+  edits === undefined
+    ? content
+    : {
+        ...content,
+        result: {
+          note: "A person approved this call with edited arguments. It was made with those, and not with yours.",
+          edited_arguments: edits,
+          result: content.result,
+        },
+      }
+
 /** `error` marks a failure. The model reads it first, then the rest of the result. */
-const toolContent = ({ error, isError, result }: Part): ToolContent => {
+const toolContent = (part: Part): ToolContent => withEdits(contentOf(part), part[Edits.field])
+
+const contentOf = ({ error, isError, result }: Part): ToolContent => {
   const parts = isContent(result) ? result : undefined
   const value =
     parts === undefined

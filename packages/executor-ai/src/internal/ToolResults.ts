@@ -1,26 +1,33 @@
 /** The results of tool calls as events. A client makes a call itself if it sees no result. */
-import { AgentEvent, type RequestSnapshot } from "@runlease/core"
+import { AgentEvent, Edits, type RequestSnapshot } from "@runlease/core"
 import { type PastAttempts } from "@runlease/core/executor"
 
-/** The result of a call, as the log and the client show it. */
+/** The result of a call, as the log and the client show it. `edits`: the arguments that a person has edited, with which it was made. */
 export interface Result {
   readonly content: string
   readonly isError: boolean
+  readonly edits?: unknown
 }
+
+const withEdits = ({ edits }: Result) => (edits === undefined ? {} : { [Edits.field]: edits })
 
 const messageIdOf = (toolCallId: string): string => `result-${toolCallId}`
 
-export const eventOf = (toolCallId: string, { content, isError }: Result): AgentEvent.AgentEvent =>
-  isError
+export const eventOf = (toolCallId: string, result: Result): AgentEvent.AgentEvent => {
+  const { content, isError } = result
+  const event = isError
     ? AgentEvent.toolCallFailure(messageIdOf(toolCallId), toolCallId, content)
     : AgentEvent.toolCallResult(messageIdOf(toolCallId), toolCallId, content, { role: "tool" })
+  return { ...event, ...withEdits(result) }
+}
 
 /** The result as a later attempt reads it from the log. */
-export const partOf = (toolCallId: string, { content, isError }: Result): RequestSnapshot.MessagePart => ({
+export const partOf = (toolCallId: string, result: Result): RequestSnapshot.MessagePart => ({
   type: "tool_result",
   toolCallId,
-  result: content,
-  isError,
+  result: result.content,
+  isError: result.isError,
+  ...withEdits(result),
 })
 
 /** The result of a call that the provider makes itself without sending a result. */

@@ -3,7 +3,7 @@ import { AiError, Tool, type Toolkit } from "@effect/ai"
 import { AgentEvent, ControlPlaneUnavailable, Executor } from "@runlease/core"
 import { StepLog, ToolArguments, ToolCalls } from "@runlease/core/executor"
 import type { ControlPlane, Run } from "@runlease/core"
-import { Cause, Context, Effect, Exit, Option, Predicate, Schema, Stream } from "effect"
+import { Cause, Context, Effect, Either, Exit, Option, Predicate, Schema, Stream } from "effect"
 import * as AiTool from "../AiTool.js"
 import * as Approvals from "./Approvals.js"
 import * as CallArguments from "./CallArguments.js"
@@ -207,7 +207,7 @@ export const make = (options: {
 
     /** Settles a call of an earlier part of the run, now that a person has approved or declined it. */
     settle: (decision: Approvals.Decision, onResult: OnResult): Calls => {
-      const { approved, begun, ordinal, reason, ...call } = decision
+      const { approved, begun, edits, ordinal, reason, ...call } = decision
       const { problem, toolCallId, toolName } = call
       const tool = toolOf(toolName)
       const done = (result: Result) => report(toolCallId, result, onResult)
@@ -217,11 +217,21 @@ export const make = (options: {
       if (begun && AiTool.sideEffectOf(tool) === "atMostOnce") {
         return Stream.fromIterable([...uncertainEvents(call, call, toolCallId), ...done(uncertain(toolName))])
       }
+      const params =
+        edits === undefined ? Either.right(call.params) : CallArguments.edited(handlers.tools, call, edits)
+      if (Either.isLeft(params)) {
+        return Stream.fromIterable(
+          done(refusal(`A person edited the arguments of this call: ${params.left}.`)),
+        )
+      }
+      const made = execute(tool, { ...call, params: params.right }, ordinal)
       return unlessDrained(
         toolName,
         Stream.concat(
           Stream.make(AgentEvent.reserved(ToolCalls.begunEventName, { toolCallId })),
-          Stream.fromIterableEffect(Effect.map(execute(tool, call, ordinal), done)),
+          Stream.fromIterableEffect(
+            Effect.map(made, (result) => done(edits === undefined ? result : { ...result, edits })),
+          ),
         ),
       )
     },

@@ -157,9 +157,12 @@ const goOn = Effect.fnUntraced(function* (agent: Tasks.Agent, taskId: string, me
   const open = ResumeRules.openOf(run)
   if (open.length > 0) {
     const answers = yield* of(open, message)
-    const resumed = yield* runs
-      .resume(run.runId, answers)
-      .pipe(Effect.catchTag("NotWaiting", (error) => Errors.make("UNSUPPORTED_OPERATION", error.message)))
+    const resumed = yield* runs.resume(run.runId, answers).pipe(
+      Effect.catchTags({
+        NotWaiting: (error) => Errors.make("UNSUPPORTED_OPERATION", error.message),
+        AnswerRefused: (error) => Errors.invalidParams(field, `${error.field}: ${error.message}`),
+      }),
+    )
     return resumed.run
   }
   const { messageId, parts } = message

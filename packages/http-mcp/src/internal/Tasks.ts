@@ -3,7 +3,7 @@
  *
  * Source: https://modelcontextprotocol.io/extensions/tasks
  */
-import { Ids, type Interrupt, ResumeRules, type Run, Runs } from "@runlease/core"
+import { Edits, Ids, type Interrupt, ResumeRules, type Run, Runs } from "@runlease/core"
 import * as SchemaProblem from "@runlease/core/SchemaProblem"
 import { ToolArguments } from "@runlease/core/executor"
 import { Context, DateTime, Effect, Option, Predicate, Schema } from "effect"
@@ -49,7 +49,26 @@ const isFlat = (
   Predicate.isRecord(schema["properties"]) &&
   Object.values(schema["properties"]).every(isPlain)
 
-const formOf = ({ responseSchema: schema }: Interrupt.Interrupt): JsonRpc.Params => {
+const describe = (schema: unknown): string => `JSON that fits ${JSON.stringify(schema)}`.slice(0, 2000)
+
+/** The schema of an answer with its edits as text, so that an approval with edits is a form as any other. */
+const schemaOf = (interrupt: Interrupt.Interrupt): Interrupt.Interrupt["responseSchema"] =>
+  Option.match(Edits.schemaOf(interrupt), {
+    onNone: () => interrupt.responseSchema,
+    onSome: (edits) => ({
+      ...interrupt.responseSchema,
+      properties: {
+        ...(interrupt.responseSchema?.["properties"] as JsonRpc.Params),
+        [Edits.field]: {
+          type: "string",
+          description: `To approve something else: ${describe(edits)}`.slice(0, 2000),
+        },
+      },
+    }),
+  })
+
+const formOf = (interrupt: Interrupt.Interrupt): JsonRpc.Params => {
+  const schema = schemaOf(interrupt)
   if (isFlat(schema)) {
     return {
       type: "object",
@@ -61,18 +80,26 @@ const formOf = ({ responseSchema: schema }: Interrupt.Interrupt): JsonRpc.Params
     ? schema
     : {
         type: "string",
-        ...(schema === undefined
-          ? {}
-          : { description: `JSON that fits ${JSON.stringify(schema)}`.slice(0, 2000) }),
+        ...(schema === undefined ? {} : { description: describe(schema) }),
       }
   return { type: "object", properties: { [field]: answer }, required: [field] }
 }
 
 const parse = Schema.decodeUnknownOption(Schema.parseJson())
 
+/** A form with the value of its text of edits. A no, and an empty text, have none. */
+const withEdits = (interrupt: Interrupt.Interrupt, content: JsonRpc.Params): JsonRpc.Params => {
+  const { [Edits.field]: edits, ...others } = content
+  if (Option.isNone(Edits.schemaOf(interrupt)) || !Predicate.isString(edits)) return content
+  return edits.trim() === "" || content["approved"] !== true
+    ? others
+    : { ...others, [Edits.field]: Option.getOrElse(parse(edits), () => edits) }
+}
+
 /** The payload of a filled form. */
-const payloadOf = ({ responseSchema }: Interrupt.Interrupt, content: JsonRpc.Params): unknown => {
-  if (isFlat(responseSchema)) return content
+const payloadOf = (interrupt: Interrupt.Interrupt, content: JsonRpc.Params): unknown => {
+  const responseSchema = schemaOf(interrupt)
+  if (isFlat(responseSchema)) return withEdits(interrupt, content)
   const answer = content[field]
   return responseSchema === undefined || isPlain(responseSchema) || !Predicate.isString(answer)
     ? answer
@@ -228,7 +255,12 @@ const update = Effect.fnUntraced(
     const runs = Context.get(ports, Runs.Runs)
     const [first, ...others] = answersOf(yield* runs.get(taskId), inputResponses)
     if (first !== undefined) {
-      yield* Effect.catchTag(runs.resume(taskId, [first, ...others]), "NotWaiting", () => Effect.void)
+      yield* runs.resume(taskId, [first, ...others]).pipe(
+        Effect.catchTags({
+          NotWaiting: () => Effect.void,
+          AnswerRefused: ({ field, message }) => Effect.fail(JsonRpc.invalidParams(`${field}: ${message}`)),
+        }),
+      )
     }
     return {}
   },

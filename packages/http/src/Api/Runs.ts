@@ -272,11 +272,12 @@ export const group = HttpApiGroup.make("runs")
       .addSuccess(Bodies.ResumedReply)
       .addError(Refusal.NotFound)
       .addError(Refusal.Conflict)
+      .addError(Refusal.Unprocessable)
       .annotateContext(
         OpenApi.annotations({
           summary: "Answer what a run waits for",
           description:
-            "The run continues when all that it waits for is answered. 409 when it does not wait for that, or was answered otherwise; the same answer again gives `duplicate: true`.",
+            "The run continues when all that it waits for is answered. 409 when it does not wait for that, or was answered otherwise; the same answer again gives `duplicate: true`. An approval whose `response_schema` has `editedArgs` takes `editedArgs` beside `approved: true`. 422 `answer_refused` for edits of a question that allows none, or that do not fit; the run waits as before.",
         }),
       ),
   )
@@ -287,6 +288,7 @@ export const group = HttpApiGroup.make("runs")
       .addSuccess(FollowedUp)
       .addError(Refusal.NotFound)
       .addError(Refusal.Conflict)
+      .addError(Refusal.Unprocessable)
       .annotateContext(
         OpenApi.annotations({
           summary: "Give a waiting run its client's next input",

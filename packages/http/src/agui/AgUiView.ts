@@ -317,8 +317,12 @@ const toInterrupt = (interrupt: unknown): unknown => {
 /** Our own fields, which the protocol does not have, go into the metadata. */
 const withOursInMetadata = (event: Event): Event => {
   if (event.type === "TOOL_CALL_RESULT") {
-    const { isError, metadata } = event
-    return isError === undefined ? event : { ...event, metadata: withOurs(metadata, { isError }) }
+    const { editedArgs, isError, metadata } = event
+    const ours = {
+      ...(isError === undefined ? {} : { isError }),
+      ...(editedArgs === undefined ? {} : { editedArgs }),
+    }
+    return Object.keys(ours).length === 0 ? event : { ...event, metadata: withOurs(metadata, ours) }
   }
   if (event.type === "STEP_FINISHED") {
     const { error, metadata, ...rest } = event
@@ -455,6 +459,8 @@ const foldFrom = (subject: Subject, toEvent: (event: Event) => Event, from: Stat
 
   const next = (logged: Event): ReadonlyArray<Event> => {
     const out: Array<Event> = []
+    // Who answered is for the readers of the log, and it comes between two parts of the run.
+    if (AgentEvent.isAnswers(logged)) return out
     // The results of steps are for the worker. A message that comes between two parts of the run belongs to neither.
     if (StepRecord.isReserved(logged) && !(state.started && InboxMessage.isMessage(logged))) {
       superseded.record(logged)

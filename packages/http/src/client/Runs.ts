@@ -314,7 +314,7 @@ export const make: Effect.Effect<
       const { duplicate, run } = yield* call(
         "resume",
         { path: { run_id: runId }, body: resumeBody(answers) },
-        ["NotWaiting", "RunNotFound"],
+        ["NotWaiting", "AnswerRefused", "RunNotFound"],
         { runId, interruptId: answers[0].interruptId },
       )
       return {
@@ -327,7 +327,7 @@ export const make: Effect.Effect<
       const reply = yield* call(
         "followUp",
         { path: { run_id: runId }, body: followUp },
-        ["NotWaiting", "SubmissionConflict", "RunNotFound"],
+        ["NotWaiting", "AnswerRefused", "SubmissionConflict", "RunNotFound"],
         { runId, publicId: followUp.publicId, interruptId: followUp.resume[0]?.interruptId },
       )
       return FollowUp.fromReply(reply, yield* lookup.toRun(reply.run))

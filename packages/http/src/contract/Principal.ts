@@ -38,6 +38,20 @@ export const callerOf = (principal: Access.Principal): string => {
   }
 }
 
+/** Names a caller for people, who read in a log who answered. */
+export const inWords = (principal: Access.Principal): string => {
+  switch (principal._tag) {
+    case "ApiKey":
+      return `API key ${principal.keyId}`
+    case "Worker":
+      return `worker ${principal.workerId}`
+    case "Run":
+      return `the program of run ${principal.lease.runId}`
+    case "Browser":
+      return `a page of ${nameOfBound(principal.grant.bound)}`
+  }
+}
+
 /** A part of what a server has, and who takes from it. */
 export interface Share {
   readonly name: string

@@ -46,6 +46,7 @@ export type VerdictError =
   | Runs.RetryRefused
   | Runs.MessageRefused
   | Runs.NotWaiting
+  | Runs.AnswerRefused
   | Runs.RunUnfinished
   | Runs.SubmissionConflict
   | Runs.TooManyPending

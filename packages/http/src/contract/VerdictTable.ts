@@ -239,6 +239,25 @@ export const verdicts: { readonly [T in Tag]: Verdict<ErrorOf<T>> } = {
         }),
       ),
   },
+  AnswerRefused: {
+    status: 422,
+    codes: ["answer_refused"],
+    encode: ({ field, interruptId, message }) => ({
+      error: "answer_refused",
+      detail: `${field}: ${message}`,
+      field,
+      interrupt_id: interruptId,
+    }),
+    decode: ({ detail, field = "", interrupt_id: interruptId = "" }, { runId = "" }) =>
+      Effect.succeed(
+        new Runs.AnswerRefused({
+          runId,
+          interruptId,
+          field,
+          message: detail.startsWith(`${field}: `) ? detail.slice(field.length + 2) : detail,
+        }),
+      ),
+  },
   ChildRefused: {
     status: 409,
     codes: ["child_depth", "child_too_many", "child_lane"],

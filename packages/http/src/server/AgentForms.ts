@@ -5,31 +5,19 @@
  * in contact, as the store has them now.
  */
 import { type ControlPlaneError, Ids, Runs } from "@runlease/core"
-import * as JsonSchemaCost from "@runlease/core/JsonSchemaCost"
 import * as JsonSchemaProblem from "@runlease/core/JsonSchemaProblem"
 import * as WorkersInContact from "@runlease/core/WorkersInContact"
-import { Cache, Context, Effect, Either, Exit, Layer, Option } from "effect"
+import { Cache, Context, Effect, Either, Exit, Layer } from "effect"
 import { CurrentPrincipal } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
 import * as CheckThread from "./CheckThread.js"
 import { ProjectPortsCache } from "./ProjectPorts.js"
+import { budget, type Budget, type Check, checkOf } from "./SchemaChecks.js"
+
+export { budget, type Budget }
 
 /** The parts of a submission that are checked. */
 type Request = Pick<Runs.Submission, "agentId" | "snapshot"> & { readonly publicId?: string | undefined }
-
-/**
- * What the checks of one request may take together: `steps` on the thread of all requests, then `millis` on that of checks. What is left
- * over is not checked. `isFresh`: the schemas were read for this request.
- */
-export interface Budget {
-  steps: number
-  millis: number
-  isFresh: boolean
-}
-
-export const budget = (): Budget => ({ steps: JsonSchemaCost.fewSteps, millis: 1000, isFresh: false })
-
-type Check = (input: unknown, budget: Budget) => Effect.Effect<string | undefined>
 
 /** What a project's workers register of its agents. A check is made at the first payload of its agent. */
 interface Forms {
@@ -58,63 +46,6 @@ export const check = (submission: Request, shared?: Budget) =>
   Effect.flatMap(Effect.zip(AgentForms, CurrentPrincipal), ([forms, { projectId }]) =>
     forms.check(projectId, submission, shared),
   )
-
-const fitting: Check = () => Effect.succeed(undefined)
-
-/** The size of the largest value that a thread is sent, as `JsonSchemaCost` measures it: a text of 10 MB is. */
-const maxValue = 1_000_000
-
-/**
- * The problem with the first schema where the input fits none. Schemas that cannot be checked in time accept everything from then on.
- */
-const checkOf = (thread: CheckThread.CheckThread, forms: ReadonlyMap<string, object>): Check => {
-  const schemas = Array.from(forms.values())
-  const [first] = schemas
-  if (first === undefined) return fitting
-  const size = schemas.reduce(
-    (total, schema) => total + (JsonSchemaCost.ofSchema(schema) ?? Number.POSITIVE_INFINITY),
-    0,
-  )
-  let checks: ReadonlyArray<(input: unknown) => string | undefined> | undefined
-  let isInTime = true
-
-  const checkHere = (input: unknown): string | undefined => {
-    checks ??= schemas.map(JsonSchemaProblem.make)
-    let problem: string | undefined
-    for (const check of checks) {
-      const found = check(input)
-      if (found === undefined) return undefined
-      problem ??= found
-    }
-    return problem
-  }
-
-  const checkThere = (input: unknown, shared: Budget) =>
-    Effect.suspend(() =>
-      isInTime && shared.millis > 0
-        ? thread.check({ schemas: Array.from(forms.keys()), value: input })
-        : CheckThread.unchecked,
-    ).pipe(
-      Effect.map(({ errors, millis }) => {
-        shared.millis -= millis
-        if (Option.isNone(errors) && millis > 0) isInTime = false
-        const found = Option.getOrElse(errors, () => [])
-        return found.length === 0 ? undefined : JsonSchemaProblem.describe(first, found)
-      }),
-    )
-
-  return (input, shared) =>
-    Effect.suspend(() => {
-      const valueSize = JsonSchemaCost.ofValue(input, shared.steps / size)
-      if (valueSize !== undefined) {
-        shared.steps -= valueSize * size
-        return Effect.succeed(checkHere(input))
-      }
-      return JsonSchemaCost.ofValue(input, maxValue) === undefined
-        ? Effect.succeed(undefined)
-        : checkThere(input, shared)
-    })
-}
 
 export const layer: Layer.Layer<AgentForms, never, ProjectPortsCache> = Layer.scoped(
   AgentForms,

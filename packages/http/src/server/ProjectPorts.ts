@@ -1,6 +1,8 @@
 /** The ports of each project, and whether their claims are answered. */
-import { Claims, ControlPlane, type Ids, ControlPlaneUnavailable } from "@runlease/core"
+import { Claims, ControlPlane, type Ids, ControlPlaneUnavailable, Runs } from "@runlease/core"
 import { Context, Effect, Layer, Cause, Duration, Exit, Iterable, Option } from "effect"
+
+import * as AnswerForms from "./AnswerForms.js"
 
 // Whether the claims at this server get their answers, with runs or with none.
 //
@@ -97,15 +99,19 @@ export class ProjectPortsCache extends Context.Tag("@runlease/http/server/Projec
 >() {}
 
 export const layer: Layer.Layer<ProjectPortsCache, never, ClaimAnswers | ControlPlane.ControlPlane> =
-  Layer.effect(
+  Layer.scoped(
     ProjectPortsCache,
     Effect.gen(function* () {
       const controlPlane = yield* ControlPlane.ControlPlane
       const { observed } = yield* ClaimAnswers
+      const answers = yield* AnswerForms.make
       const cache = new Map<Ids.ProjectId, Ports>()
       const make = (projectId: Ids.ProjectId): Ports => {
         const ports = controlPlane.project(projectId)
-        return Context.add(ports, Claims.Claims, observed(Context.get(ports, Claims.Claims)))
+        return ports.pipe(
+          Context.add(Claims.Claims, observed(Context.get(ports, Claims.Claims))),
+          Context.add(Runs.Runs, answers.over(Context.get(ports, Runs.Runs))),
+        )
       }
       return {
         ports: (projectId) => {

@@ -374,6 +374,40 @@ export const suite = (name: string, store: Store): void => {
     )
 
     test(
+      "have the edits of an approval in its payload, where the interrupt allows them",
+      Effect.gen(function* () {
+        const refund: Interrupt.Interrupt = {
+          ...approval,
+          responseSchema: Interrupts.approvalSchemaOf({
+            type: "object",
+            properties: { euros: { type: "number", maximum: 40 } },
+          }),
+        }
+        yield* TestWorker.start(caller(refund))
+        yield* post(first)
+        const edited = (euros: unknown) => ({ ...yes, payload: { approved: true, editedArgs: { euros } } })
+        const refused = yield* post(second([user("m2", "yes")], { resume: [edited(50)] }))
+        deepStrictEqual(
+          [refusalOf(refused), refused.json.detail],
+          [[422, "answer_refused"], "payload.editedArgs: `euros` is more than 40"],
+        )
+        strictEqual(yield* statusOf("first"), "waiting")
+        const went = yield* post(second([user("m2", "yes")], { resume: [edited(30)] }))
+        assertTrue(textOf(went).startsWith("call-1 is red"), went.text)
+        // Who has answered is in the log, and between the parts that the client is shown.
+        assertTrue(!went.text.includes("answered"), went.text)
+        const events = yield* TestRuns.eventsOf(Ids.RunId.make("first"))
+        deepStrictEqual(
+          events.flatMap(({ name, value }) =>
+            name === "runlease.answered" ? (value as { readonly answers: unknown }).answers : [],
+          ),
+          [{ interrupt_id: "approval", approved: true, edited_args: { euros: 30 } }],
+        )
+        strictEqual((yield* post(second([user("m2", "yes")], { resume: [edited(30)] }))).text, went.text)
+      }),
+    )
+
+    test(
       "may come as entries of `resume`, and entries for nothing stop no message beside them",
       Effect.gen(function* () {
         yield* TestWorker.start(caller())

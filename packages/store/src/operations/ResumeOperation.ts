@@ -6,7 +6,7 @@
 import type { FollowedUp, FollowUp, AcceptedInput } from "@runlease/core/FollowUp"
 import type { Answers } from "@runlease/core/Interrupt"
 import { RunNotFound } from "@runlease/core/Run"
-import type { NotWaiting, SubmissionConflict } from "@runlease/core/Runs"
+import type { AnswerRefused, NotWaiting, SubmissionConflict } from "@runlease/core/Runs"
 import { Effect, Either } from "effect"
 import * as FollowUpRules from "../rules/FollowUpRules.js"
 import { type RunDetails, toRun } from "../rules/RunState.js"
@@ -31,11 +31,12 @@ const keysOf = <X>(
   requests: ReadonlyArray<{ readonly ref: RunRef }>,
 ): ReadonlyArray<RunKey> => requests.flatMap(({ ref }) => batch.find(ref)?.key ?? [])
 
-/** `messageIds`: one for each answer. */
+/** `messageIds`: one for each answer. `by`: their author. */
 interface Resume {
   readonly ref: RunRef
   readonly answers: Answers
   readonly messageIds: ReadonlyArray<string>
+  readonly by: string | undefined
 }
 
 const resumeAll = <X>(requests: ReadonlyArray<Resume>, batch: RunBatch<X>) =>
@@ -43,16 +44,18 @@ const resumeAll = <X>(requests: ReadonlyArray<Resume>, batch: RunBatch<X>) =>
     const details = LeaseOperations.lateDetails(batch, requests)
     yield* batch.flush("resume")
     const records = new Map(yield* batch.rows.resumeRecords(keysOf(batch, requests)))
-    return yield* batch.inTurn(requests, ({ answers, messageIds, ref }) =>
-      Either.flatMap(findWaiting(batch, ref), (run): Either.Either<LeaseOperations.Decision, NotWaiting> =>
-        Either.map(
-          WaitTransitions.resume(run.state, records.get(run.key)!, answers, messageIds, batch.now),
-          ({ record, transition }) => {
-            if (transition === undefined) return { changed: false, run, details }
-            records.set(run.key, record)
-            return { changed: true, run: batch.apply(run, transition, { resume: record }), details }
-          },
-        ),
+    return yield* batch.inTurn(requests, ({ answers, by, messageIds, ref }) =>
+      Either.flatMap(
+        findWaiting(batch, ref),
+        (run): Either.Either<LeaseOperations.Decision, NotWaiting | AnswerRefused> =>
+          Either.map(
+            WaitTransitions.resume(run.state, records.get(run.key)!, answers, messageIds, by, batch.now),
+            ({ record, transition }) => {
+              if (transition === undefined) return { changed: false, run, details }
+              records.set(run.key, record)
+              return { changed: true, run: batch.apply(run, transition, { resume: record }), details }
+            },
+          ),
       ),
     )
   })
@@ -62,7 +65,7 @@ export const resume = <X>(): RunOperation<
   Resume,
   LeaseOperations.Decision,
   LeaseOperations.Answer,
-  RunNotFound | NotWaiting,
+  RunNotFound | NotWaiting | AnswerRefused,
   X
 > => ({
   name: "Runs.resume",
@@ -76,6 +79,7 @@ interface Input {
   readonly followUp: FollowUp
   readonly fingerprint: string
   readonly messageId: string
+  readonly by: string | undefined
 }
 
 interface FollowUpDecision {
@@ -103,7 +107,7 @@ const followUpAll = <X>(requests: ReadonlyArray<Input>, batch: RunBatch<X>) =>
     const followUpOne = (
       request: Input,
       run: StoredRun,
-    ): Either.Either<FollowUpDecision, NotWaiting | SubmissionConflict> => {
+    ): Either.Either<FollowUpDecision, NotWaiting | AnswerRefused | SubmissionConflict> => {
       const { latestEventId, log, spec, waiting } = run.state
       const name = logKey(publicRef(request))
       const situation: FollowUpRules.Situation = {
@@ -118,8 +122,8 @@ const followUpAll = <X>(requests: ReadonlyArray<Input>, batch: RunBatch<X>) =>
         named: inputs.get(name),
         accepted: Array.from(inputs.values()).filter(({ runId }) => runId === spec.runId),
       }
-      const { fingerprint, followUp, messageId } = request
-      return Either.map(FollowUpRules.decide(situation, followUp, fingerprint, messageId), (decision) => {
+      const { by, fingerprint, followUp, messageId } = request
+      return Either.map(FollowUpRules.decide(situation, followUp, fingerprint, messageId, by), (decision) => {
         if ("input" in decision && decision.unnamed) {
           inputs.set(name, decision.input)
           batch.describe(run, { inputs: [decision.input] })
@@ -143,7 +147,7 @@ export const followUp = <X>(): RunOperation<
   Input,
   FollowUpDecision,
   FollowedUp,
-  RunNotFound | NotWaiting | SubmissionConflict,
+  RunNotFound | NotWaiting | AnswerRefused | SubmissionConflict,
   X
 > => ({
   name: "Runs.followUp",

@@ -1,4 +1,5 @@
 /** The port of runs over a store: what changes runs goes into its commits, and what reads them does not. */
+import { Answerer } from "@runlease/core/AnswerEvent"
 import * as Ids from "@runlease/core/Ids"
 import * as OneOrMore from "@runlease/core/OneOrMore"
 import { cursorOf, type Page } from "@runlease/core/Page"
@@ -256,8 +257,9 @@ export const make = <X>(
 
     resume: Effect.fnUntraced(function* (runId, answers) {
       const messageIds = yield* Effect.replicateEffect(Ids.uuidV7, answers.length)
+      const by = yield* Answerer
       const { changed, run } = yield* reads.onNamed("Runs.resume", { projectId, runId }, (ref) =>
-        resume({ ref, answers, messageIds }),
+        resume({ ref, answers, messageIds, by }),
       )
       return { duplicate: !changed, run }
     }),
@@ -273,8 +275,9 @@ export const make = <X>(
     followUp: Effect.fnUntraced(function* (runId, input) {
       const messageId = yield* Ids.uuidV7
       const fingerprint = FollowUpRules.fingerprintOf(input)
+      const by = yield* Answerer
       return yield* reads.onNamed("Runs.followUp", { projectId, runId }, (ref) =>
-        followUp({ ref, followUp: input, fingerprint, messageId }),
+        followUp({ ref, followUp: input, fingerprint, messageId, by }),
       )
     }),
 

@@ -3,6 +3,7 @@
  *
  * Source: docs/decisions/0032-follow-up-inputs.md
  */
+import type { LogEvent } from "@runlease/core/AgentEvent"
 import { sha256 } from "@runlease/core/Digest"
 import type { FollowedUp, FollowUp, AcceptedInput } from "@runlease/core/FollowUp"
 import type { Answer } from "@runlease/core/Interrupt"
@@ -10,7 +11,7 @@ import { canonicalJson } from "@runlease/core/Json"
 import type { RequestSnapshot, SnapshotMessage } from "@runlease/core/RequestSnapshot"
 import * as ResumeRules from "@runlease/core/ResumeRules"
 import type { EventId, Run } from "@runlease/core/Run"
-import { type NotWaiting, SubmissionConflict } from "@runlease/core/Runs"
+import { type AnswerRefused, type NotWaiting, SubmissionConflict } from "@runlease/core/Runs"
 import { Either } from "effect"
 
 /** Equal for equal inputs, whatever their public ids. The trace does not count, since each request has its own. */
@@ -30,13 +31,14 @@ export interface Situation {
 }
 
 /**
- * What a store does: `Continue` makes the run pending with what is `record`; it and `Repeat` add the input if it is
+ * What a store does: `Continue` makes the run pending with what is `record`, and adds `events` to its log; it and `Repeat` add the input if it is
  * `unnamed`, that is, if its id names nothing yet; `Complete` ends the run as completed; the rest changes nothing.
  */
 export type Decision =
   | {
       readonly _tag: "Continue"
       readonly record: ResumeRules.ResumeRecord
+      readonly events: ReadonlyArray<LogEvent>
       readonly input: AcceptedInput
       readonly unnamed: boolean
     }
@@ -128,7 +130,7 @@ const continued = (
 }
 
 /**
- * Decides what an input makes of a run. `messageId`: of the messages that answers may need, the beginning of their ids.
+ * Decides what an input makes of a run. `by`: who sends it. `messageId`: of the messages that answers may need, the beginning of their ids.
  *
  * Fails: as `Runs.followUp` does.
  */
@@ -137,16 +139,18 @@ export const decide = (
   { publicId, results, resume, snapshot }: FollowUp,
   fingerprint: string,
   messageId: string,
-): Either.Either<Decision, NotWaiting | SubmissionConflict> => {
+  by: string | undefined,
+): Either.Either<Decision, NotWaiting | AnswerRefused | SubmissionConflict> => {
   const take = (answers: ReadonlyArray<Answer>) => {
     const [first, ...rest] = answers
     return first === undefined
-      ? Either.right({ duplicate: true, record, waiting: run.waiting })
+      ? Either.right({ duplicate: true, events: [], record, waiting: run.waiting })
       : ResumeRules.applyAnswers(
           run,
           record,
           [first, ...rest],
           answers.map((_, index) => (index === 0 ? messageId : `${messageId}.${index}`)),
+          by,
         )
   }
   if (named !== undefined && named.runId === run.runId && named.fingerprint === fingerprint) {
@@ -162,7 +166,9 @@ export const decide = (
   if (!unnamed && !answersItself) {
     const conflict = new SubmissionConflict({ publicId })
     return Either.flatMap(
-      Either.mapLeft(take(resume), (error) => (error.answered ? error : conflict)),
+      Either.mapLeft(take(resume), (error) =>
+        error._tag === "NotWaiting" && !error.answered ? conflict : error,
+      ),
       () => Either.left(conflict),
     )
   }
@@ -179,7 +185,7 @@ export const decide = (
   })
   const input: AcceptedInput = { runId: run.runId, publicId, since: run.questionEventId, fingerprint }
 
-  return Either.flatMap(take(entries), (answered): Either.Either<Decision, NotWaiting> => {
+  return Either.flatMap(take(entries), (answered): Either.Either<Decision, NotWaiting | AnswerRefused> => {
     if (answered.duplicate && callResults.length === 0) {
       const same = accepted.findLast((other) => other.fingerprint === fingerprint)
       if (same !== undefined) {
@@ -209,6 +215,7 @@ export const decide = (
     const declined = missing.map(({ id }): Answer => ({ interruptId: id, status: "cancelled" }))
     return Either.map(take([...entries, ...callResults, ...declined]), (all) => ({
       _tag: "Continue",
+      events: all.events,
       record: { ...all.record, snapshot: continued(all.record, snapshot, ours, run.latestEventId) },
       input,
       unnamed,

@@ -11,7 +11,7 @@ import { type Pause, type Suspension, SuspensionRefused } from "@runlease/core/L
 import * as ResumeRules from "@runlease/core/ResumeRules"
 import { type Fence, isTerminal, type LeaseLost } from "@runlease/core/Run"
 import { maxEventBytes } from "@runlease/core/RunLog"
-import type { NotWaiting } from "@runlease/core/Runs"
+import type { AnswerRefused, NotWaiting } from "@runlease/core/Runs"
 import { isQuestionId as isBudgetQuestion } from "@runlease/core/TreeBudget"
 import { DateTime, Either } from "effect"
 import * as BudgetTransitions from "./BudgetTransitions.js"
@@ -127,24 +127,25 @@ export interface Resumed {
 /**
  * Adds answers to a run that waits, all of them or none. Once nothing is open, the run is pending again.
  *
- * `messageIds`: one for each answer. Fails: as `ResumeRules.applyAnswers`.
+ * `messageIds`: one for each answer. `by`: their author. Fails: as `ResumeRules.applyAnswers`.
  */
 export const resume = (
   state: RunState,
   record: ResumeRules.ResumeRecord,
   answers: Answers,
   messageIds: ReadonlyArray<string>,
+  by: string | undefined,
   now: number,
-): Either.Either<Resumed, NotWaiting> => {
+): Either.Either<Resumed, NotWaiting | AnswerRefused> => {
   const { spec, waiting } = state
   const run = { runId: spec.runId, waiting }
-  return Either.map(ResumeRules.applyAnswers(run, record, answers, messageIds), (answered): Resumed => {
+  return Either.map(ResumeRules.applyAnswers(run, record, answers, messageIds, by), (answered): Resumed => {
     if (answered.duplicate) return { transition: undefined, record }
     return {
       transition:
         answered.waiting === null
-          ? afterAnswers(state, answered.record, now)
-          : transition({ ...state, waiting: answered.waiting, updatedAt: now }),
+          ? afterAnswers(state, answered, now)
+          : transition({ ...state, waiting: answered.waiting, updatedAt: now }, answered.events),
       record: answered.record,
     }
   })
@@ -152,12 +153,14 @@ export const resume = (
 
 /** All that the run waited for has an answer. One about its budget says whether the run resumes. */
 const afterAnswers = (
-  state: RunState,
-  { snapshot: { resume = [] } }: ResumeRules.ResumeRecord,
+  before: RunState,
+  { events, record }: Pick<ResumeRules.Answered, "events" | "record">,
   now: number,
 ): Transition => {
-  const answer = BudgetTransitions.answerOf(state, resume)
-  return answer === undefined ? resumeRun(state, now) : BudgetTransitions.answered(state, answer, now)
+  const { entries, state } = transition(before, events)
+  const answer = BudgetTransitions.answerOf(state, record.snapshot.resume ?? [])
+  const after = answer === undefined ? resumeRun(state, now) : BudgetTransitions.answered(state, answer, now)
+  return entries.length === 0 ? after : { ...after, entries: [...entries, ...after.entries] }
 }
 
 /** What the next input of a client makes of the run; undefined when it changes nothing. */
@@ -166,7 +169,7 @@ export const followUp = (
   decision: FollowUpRules.Decision,
   now: number,
 ): Transition | undefined => {
-  if (decision._tag === "Continue") return afterAnswers(state, decision.record, now)
+  if (decision._tag === "Continue") return afterAnswers(state, decision, now)
   return decision._tag === "Complete" && !isTerminal(state.status)
     ? finish(state, { status: "completed" }, now)
     : undefined

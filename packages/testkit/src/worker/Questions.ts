@@ -73,6 +73,34 @@ export const tests = (test: Declare): void => {
     )
 
     test(
+      "continues with what a person has edited, and asks again for edits that the schema of its question refuses",
+      Effect.gen(function* () {
+        const Refund = Schema.Struct({ euros: Schema.NumberFromString.pipe(Schema.lessThanOrEqualTo(40)) })
+        yield* start(
+          Executor.from(() =>
+            Effect.gen(function* () {
+              const question = { message: "Refund?", about: { euros: 40 }, editable: Refund }
+              const first = yield* Interrupts.approve("first", question)
+              const second = yield* Interrupts.decide("second", question)
+              return `${first.value.euros + 1} ${first.edited}, ${second.approved} ${second.value.euros} ${second.reason}`
+            }),
+          ),
+        )
+        const runs = yield* Runs.Runs
+        const { runId } = yield* submit()
+        const [first] = (yield* untilSuspended(runId)).waiting!.interrupts
+        deepStrictEqual(first?.metadata, { about: { euros: "40" } })
+        yield* runs.resume(runId, [resolved("first", { approved: true, editedArgs: { euros: "50" } })])
+        yield* untilWaitsFor(runId, "first~2")
+        yield* runs.resume(runId, [resolved("first~2", { approved: true, editedArgs: { euros: "30" } })])
+        yield* untilWaitsFor(runId, "second")
+        yield* runs.resume(runId, [resolved("second", { approved: false, reason: "Ask Ann" })])
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual(yield* textsOf(runId), ["31 true, false 40 Ask Ann"])
+      }),
+    )
+
+    test(
       "may ask one question after another, or several at once, and gets every answer",
       Effect.gen(function* () {
         yield* start(
