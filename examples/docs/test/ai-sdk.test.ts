@@ -11,7 +11,7 @@ const files = Object.fromEntries(
 
 describe("the code of the page about the AI SDK", () => {
   it("compiles", async () => {
-    expect(Object.keys(files)).toEqual(["Chat.tsx", "stop.ts", "approvals.ts"])
+    expect(Object.keys(files)).toEqual(["Chat.tsx", "stop.ts", "approvals.ts", "edits.ts"])
     const folder = await Code.write("ai-sdk", files)
     expect(await Code.problemsOf(Object.keys(files).map((name) => folder + name))).toBe("")
   })

@@ -56,6 +56,25 @@ layer(worker.pipe(Layer.provideMerge(Served.layer)), {
     }),
   )
 
+  it.scoped("goes on with what a person has edited, and waits on after edits that do not fit", () =>
+    Effect.gen(function* () {
+      const settings = yield* asking("refunding", "edited")
+      const edit = (json: string, ...more: ReadonlyArray<string>) =>
+        run(["resume", "edited", "--edit", json, ...more], settings)
+      const wrong = yield* edit('{"euros":"many"}', "--approve")
+      expect([wrong.code, wrong.stderr]).toEqual([
+        1,
+        expect.stringContaining("payload.editedArgs: `euros` is no number"),
+      ])
+      expect((yield* edit('{"euros":30}', "--deny")).stderr).toContain("--edit goes with --approve")
+      expect((yield* edit("30 euros", "--approve")).stderr).toContain("--edit is not JSON")
+      expect((yield* edit('{"euros":30}', "--approve")).stdout).toBe("edited continues\n")
+      expect((yield* run(["watch", "edited"], settings)).stdout).toContain("refunded 30\n")
+      const events = (yield* run(["runs", "events", "edited", "--json"], settings)).stdout
+      expect(events).toContain('"edited_args":{"euros":30}')
+    }),
+  )
+
   it.scoped("is shown with the arguments of the call that it asks about", () =>
     Effect.gen(function* () {
       const settings = yield* asking("calling", "called")

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest"
 import { payloadOf } from "../web/src/form/payload"
 import { fieldsOf, initialOf, isText, labelOf } from "../web/src/form/schema"
 import { budgetOf, limitsFrom } from "../web/src/pages/run/question/budgetLimits"
-import { approving, declining, modeOf } from "../web/src/pages/run/question/mode"
+import { approving, declining, modeOf, sampleOf } from "../web/src/pages/run/question/mode"
 import { questionOf } from "../web/src/pages/run/model/questions"
 import { nothingFilled, secondsOf, submissionOf } from "../web/src/pages/submit/submission"
 
@@ -132,6 +132,32 @@ describe("the form of a question", () => {
       payload: { note: "x", approved: true },
     })
     expect(declining(found, {})).toEqual({ status: "resolved", payload: { approved: false } })
+  })
+
+  it("has what may be edited as the question shows it, and sends it with a yes alone", () => {
+    const found = mode({
+      reason: "tool_call",
+      toolCallId: "c",
+      toolArguments: { euros: 40 },
+      responseSchema: {
+        ...approval,
+        properties: {
+          ...approval.properties,
+          editedArgs: { type: "object", properties: { euros: { type: "number" } } },
+        },
+      },
+    })
+    expect(found).toMatchObject({
+      kind: "approval",
+      fields: [{ name: "note" }],
+      edits: { kind: "object", fields: [{ name: "euros" }] },
+      initial: { editedArgs: { euros: 40 } },
+    })
+    if (found.kind !== "approval") return
+    const { value } = payloadOf([...found.fields, found.edits!], { editedArgs: { euros: "30" } })
+    expect(approving(found, value).payload).toEqual({ approved: true, editedArgs: { euros: 30 } })
+    expect(declining(found, value).payload).toEqual({ approved: false })
+    expect(sampleOf(found)).toEqual({ approved: true })
   })
 
   it("is declined where a confirmation has no member for it", () => {

@@ -11,7 +11,7 @@ import {
   lastAssistantMessageIsCompleteWithToolCalls,
   type UIMessage,
 } from "ai"
-import { Effect, Queue, Stream } from "effect"
+import { Effect, Queue, Schema, Stream } from "effect"
 import { echo, testerWith, untilStatus } from "../../http/test/agui/HttpAgents.js"
 import { call } from "../../http/test/raw.js"
 import { Served } from "../../http/test/serving.js"
@@ -203,6 +203,38 @@ describe("a page with useChat", () => {
       }),
     )
   }
+
+  test(
+    "edits what it approves, by the id of the approval in the body of its request",
+    Effect.gen(function* () {
+      yield* TestWorker.start(
+        Executor.from(() =>
+          Effect.map(
+            Interrupts.approve("refund", {
+              message: "Refund?",
+              about: { euros: 40 },
+              editable: Schema.Struct({ euros: Schema.Number }),
+            }),
+            ({ approved, value }) => `${approved} ${value.euros}`,
+          ),
+        ),
+      )
+      const page = yield* Pages.open({
+        init: { sendAutomaticallyWhen: lastAssistantMessageIsCompleteWithApprovalResponses },
+      })
+      yield* page.say("Refund it")
+      yield* Effect.promise(async () =>
+        page.chat.addToolApprovalResponse({
+          id: "refund",
+          approved: true,
+          options: { body: { editedArgs: { refund: { euros: 30 } } } },
+        }),
+      )
+      yield* page.until((message) => Pages.textOf(message) !== "")
+      yield* page.untilReady
+      deepStrictEqual([page.errors, page.answer()], [[], "true 30"])
+    }),
+  )
 
   test(
     "does a call of its own, and its run goes on with the output",

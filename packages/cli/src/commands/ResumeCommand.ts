@@ -2,7 +2,7 @@
  * `runlease resume`: answers an interrupt of a waiting run.
  */
 import { Command, Options } from "@effect/cli"
-import { type Ids, type Interrupt, Run, Runs } from "@runlease/core"
+import { Edits, type Ids, type Interrupt, Run, Runs } from "@runlease/core"
 import { Console, Effect, Option, Schema } from "effect"
 import { CommandFailure, ExitCode, usage } from "../output/ExitCode.js"
 import * as Describe from "../help/Describe.js"
@@ -17,6 +17,7 @@ const decodeJson = Schema.decodeUnknown(Schema.parseJson())
 interface AnswerFlags {
   readonly approve: boolean
   readonly deny: boolean
+  readonly edit: Option.Option<string>
   readonly error: boolean
   readonly reason: Option.Option<string>
   readonly result: Option.Option<string>
@@ -29,13 +30,29 @@ const choices = "--approve, --deny, --result JSON or --text TEXT"
 const payloadOf = ({
   approve,
   deny,
+  edit,
   error,
   reason,
   result,
   text,
 }: AnswerFlags): Effect.Effect<unknown, CommandFailure> => {
   const payloads = [
-    ...(approve ? [Effect.succeed({ approved: true })] : []),
+    ...(approve
+      ? [
+          Option.match(edit, {
+            onNone: () => Effect.succeed({ approved: true }),
+            onSome: (json) =>
+              Effect.mapBoth(decodeJson(json), {
+                onFailure: () =>
+                  usage(
+                    `--edit is not JSON: ${json.slice(0, 80)}`,
+                    "Give all of the arguments, as in runs get.",
+                  ),
+                onSuccess: (edits) => ({ approved: true, [Edits.field]: edits }),
+              }),
+          }),
+        ]
+      : []),
     ...(deny
       ? [
           Effect.succeed({
@@ -54,6 +71,9 @@ const payloadOf = ({
   const [first, ...others] = payloads
   if (first === undefined) return usage("There is no answer", `Give one of ${choices}.`)
   if (others.length > 0) return usage("There are several answers", `Give only one of ${choices}.`)
+  if (Option.isSome(edit) && !approve) {
+    return usage("--edit goes with --approve", "It is what to do instead of what the question is about.")
+  }
   if (Option.isSome(reason) && !deny) {
     return usage("--reason goes with --deny", "It says why, for the agent to read.")
   }
@@ -121,6 +141,10 @@ export const command = Command.make(
       Options.optional,
     ),
     approve: Options.boolean("approve").pipe(Options.withDescription('Say yes: {"approved": true}')),
+    edit: Options.text("edit").pipe(
+      Options.withDescription("With --approve: what to do instead, as JSON, where the question allows edits"),
+      Options.optional,
+    ),
     deny: Options.boolean("deny").pipe(Options.withDescription('Say no: {"approved": false}')),
     reason: Options.text("reason").pipe(
       Options.withDescription("With --deny: why, for the agent to read"),
@@ -148,9 +172,17 @@ export const command = Command.make(
         payload,
         ...(options.error ? { isError: true } : {}),
       }
-      const { duplicate, run } = yield* runs
-        .resume(options.runId, [answer])
-        .pipe(Effect.catchTag("NotWaiting", (error) => refused(options.runId, error)))
+      const { duplicate, run } = yield* runs.resume(options.runId, [answer]).pipe(
+        Effect.catchTags({
+          NotWaiting: (error) => refused(options.runId, error),
+          AnswerRefused: ({ field, message }) =>
+            new CommandFailure({
+              message: `${field}: ${message}`,
+              hint: `The run waits as before. See the question with: runlease runs get ${options.runId} --json`,
+              exitCode: ExitCode.error,
+            }),
+        }),
+      )
       yield* options.json
         ? Output.json({ accepted: true, duplicate, ...RunLines.toJson(run) })
         : Console.log(duplicate ? `${run.runId} had that answer` : resultLine(run))
@@ -158,6 +190,7 @@ export const command = Command.make(
 ).pipe(
   Describe.command("Answer the question of a waiting run; runs get shows it.", [
     "runlease resume my-run --approve",
+    `runlease resume my-run --approve --edit '{"euros": 30}'`,
     "runlease resume my-run --deny --reason 'Refund 40 EUR at most'",
     "runlease resume my-run --text 'Use the second one'",
   ]),

@@ -70,6 +70,9 @@ export const ChatRequest = Schema.Struct(
     messages: Messages,
     trigger: nullish(Schema.Literal("submit-message", "regenerate-message")),
     messageId: nullish(Schema.String),
+    editedArgs: nullish(Schema.Record({ key: Schema.String, value: Schema.Unknown })).annotations({
+      description: "(ours) The arguments as the user has edited them, by the ids of the approvals",
+    }),
   },
   { key: Schema.String, value: Schema.Unknown },
 ).annotations({ identifier: "ChatRequest" })

@@ -40,7 +40,14 @@ export const make = Effect.fnUntraced(function* (
   request: ChatRequest,
   traceContext: RequestSnapshot.RequestSnapshot["traceContext"],
 ) {
-  const { id: _id, messageId: _messageId, messages, trigger: _trigger, ...forwardedProps } = request
+  const {
+    editedArgs,
+    id: _id,
+    messageId: _messageId,
+    messages,
+    trigger: _trigger,
+    ...forwardedProps
+  } = request
   const last = messages.at(-1)!
   const goesOn = last.role === "assistant" && !isRegenerated(request)
   const publicId = isRegenerated(request)
@@ -58,7 +65,7 @@ export const make = Effect.fnUntraced(function* (
       // As for AG-UI: a call of a tool of the page is the page's to make, and its next message says that it does not.
       protocol: "ag-ui",
     },
-    answers: goesOn ? UiMessages.answersOf(last) : [],
+    answers: goesOn ? UiMessages.answersOf(last, editedArgs ?? undefined) : [],
     messageId: goesOn ? last.id : answerId(publicId),
     rewrites: isRegenerated(request) || isEdited(request),
     regenerates: isRegenerated(request),

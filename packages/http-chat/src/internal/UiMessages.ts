@@ -10,7 +10,7 @@
  *
  * Source: `UIMessage` of npm `ai` 7.0.173
  */
-import type { Interrupt, RequestSnapshot } from "@runlease/core"
+import { Edits, type Interrupt, type RequestSnapshot } from "@runlease/core"
 import { Predicate } from "effect"
 import { asText } from "./Chunk.js"
 
@@ -180,14 +180,22 @@ export const continuedIn = (
     : undefined
 }
 
-/** What a page answers in a message: by the ids of approvals and of calls. */
-export const answersOf = ({ parts }: UiMessage): ReadonlyArray<Interrupt.Answer> =>
+/** What a page answers in a message: by the ids of approvals and of calls. `edits`: the arguments that it has edited, by those of approvals. */
+export const answersOf = (
+  { parts }: UiMessage,
+  edits: Readonly<Record<string, unknown>> = {},
+): ReadonlyArray<Interrupt.Answer> =>
   parts.filter(isTool).flatMap((part): ReadonlyArray<Interrupt.Answer> => {
     const toolCallId = asText(part["toolCallId"])
     if (part["state"] === "approval-responded") {
       const { approved, id, reason } = approvalOf(part)
-      const payload = { approved: approved === true, ...(typeof reason === "string" ? { reason } : {}) }
-      return [{ interruptId: asText(id), status: "resolved", payload }]
+      const interruptId = asText(id)
+      const payload = {
+        approved: approved === true,
+        ...(typeof reason === "string" ? { reason } : {}),
+        ...(Object.hasOwn(edits, interruptId) ? { [Edits.field]: edits[interruptId] } : {}),
+      }
+      return [{ interruptId, status: "resolved", payload }]
     }
     const output = outputOf(part)
     if (output === undefined) return []

@@ -273,7 +273,14 @@ const retry: ControlFold = (log, _read, value) => {
   }
 }
 
+/** Who answered, and with which edits. The question itself shows the answer. */
+const answered: ControlFold = (log, read, value) => {
+  const by = text(value["by"])
+  foldNote(log, read, by === null ? "answered" : `answered by ${by}`, value["answers"])
+}
+
 const folds: Readonly<Record<string, ControlFold>> = {
+  "runlease.answered": answered,
   "runlease.child": child,
   "runlease.message": message,
   "runlease.waiting": waiting,

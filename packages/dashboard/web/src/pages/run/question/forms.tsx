@@ -1,6 +1,6 @@
 /** The forms of answers, each for one way to answer. */
 import { type FormEvent, type KeyboardEvent, type ReactNode, useState } from "react"
-import { areaClass, FormFields, Labelled } from "../../../form/FormFields"
+import { areaClass, CheckField, FormFields, Labelled } from "../../../form/FormFields"
 import { parsed, payloadOf, type Problems } from "../../../form/payload"
 import type { Values } from "../../../form/schema"
 import { Button } from "../../../ui/Button"
@@ -80,14 +80,20 @@ const SchemaFields = ({
 }) => {
   const [values, setValues] = useState(mode.initial)
   const [problems, setProblems] = useState<Problems>({})
+  const [isEditing, setEditing] = useState(false)
+  const edits = mode.kind === "approval" ? mode.edits : undefined
+  const fields = edits !== undefined && isEditing ? [...mode.fields, edits] : mode.fields
   const submit = () => {
-    const payload = payloadOf(mode.fields, values)
+    const payload = payloadOf(fields, values)
     setProblems(payload.problems)
     if (Object.keys(payload.problems).length === 0) onSend(payload.value)
   }
   return (
     <AnswerForm onSubmit={submit}>
-      <FormFields fields={mode.fields} values={values} problems={problems} onChange={setValues} />
+      {edits === undefined ? null : (
+        <CheckField label="Edit before approving" isChecked={isEditing} onChange={setEditing} />
+      )}
+      <FormFields fields={fields} values={values} problems={problems} onChange={setValues} />
       <Buttons isBusy={isBusy} send={send} onRefuse={() => onRefuse(payloadOf(mode.fields, values).value)} />
     </AnswerForm>
   )

@@ -3,9 +3,13 @@ import { type Field, fieldsOf, initialOf, type Values } from "../../../form/sche
 import type { Question } from "../model/questions"
 
 export type Mode =
-  /** Yes or no, with what else the schema wants. `member`: yes and no are a member of the answer. */
+  /**
+   * Yes or no, with what else the schema wants. `member`: yes and no are a member of the answer. `edits`: what may be edited before, which
+   * is as the question shows it first.
+   */
   | {
       readonly kind: "approval"
+      readonly edits: Field | undefined
       readonly fields: ReadonlyArray<Field>
       readonly initial: Values
       readonly member: boolean
@@ -20,6 +24,12 @@ export type Mode =
 const isApproval = ({ reason, schema, toolCallId }: Question): boolean =>
   reason === "confirmation" || (schema === undefined && (reason === "tool_call" || toolCallId !== undefined))
 
+/** The member of an approval that has edits, as AG-UI names it. */
+export const editsName = "editedArgs"
+
+/** What a question is about, as its edits begin. */
+const shownIn = ({ metadata, toolArguments }: Question): unknown => toolArguments ?? metadata?.["about"]
+
 export const modeOf = (question: Question): Mode => {
   if (question.clientTool) return { kind: "result" }
   if (question.reason === "budget") return { kind: "budget" }
@@ -27,17 +37,19 @@ export const modeOf = (question: Question): Mode => {
   const initial = initialOf(question.schema)
   const approved = fields?.find(({ kind, name }) => name === "approved" && kind === "boolean")
   if (fields !== undefined && (approved !== undefined || isApproval(question))) {
+    const edits = approved === undefined ? undefined : fields.find(({ name }) => name === editsName)
     return {
       kind: "approval",
-      fields: fields.filter((field) => field !== approved),
-      initial,
+      edits: edits && { ...edits, label: "What to do instead", required: true },
+      fields: fields.filter((field) => field !== approved && field !== edits),
+      initial: edits === undefined ? initial : { ...initial, [editsName]: shownIn(question) },
       member: approved !== undefined,
     }
   }
   if (fields !== undefined) return { kind: "form", fields, initial }
   if (question.schema === undefined) {
     return isApproval(question)
-      ? { kind: "approval", fields: [], initial: {}, member: true }
+      ? { kind: "approval", edits: undefined, fields: [], initial: {}, member: true }
       : { kind: "text" }
   }
   if (question.schema["type"] === "string" && question.schema["enum"] === undefined) return { kind: "text" }
@@ -45,6 +57,12 @@ export const modeOf = (question: Question): Mode => {
     kind: "json",
     initial: "default" in question.schema ? JSON.stringify(question.schema["default"], null, 2) : "",
   }
+}
+
+/** What a form has besides the edits: a no has none. */
+const withoutEdits = (values: Values): Values => {
+  const { [editsName]: _, ...others } = values
+  return others
 }
 
 /** An answer on its way to the API. */
@@ -61,13 +79,15 @@ export const approving = (mode: Mode & { readonly kind: "approval" }, values: Va
 
 /** No: what the schema has for it; without that the question is declined. */
 export const declining = (mode: Mode & { readonly kind: "approval" }, values: Values): Reply =>
-  mode.member ? { status: "resolved", payload: { ...values, approved: false } } : { status: "cancelled" }
+  mode.member
+    ? { status: "resolved", payload: { ...withoutEdits(values), approved: false } }
+    : { status: "cancelled" }
 
 /** What the command answers: what the form begins with. */
 export const sampleOf = (mode: Mode): unknown => {
   switch (mode.kind) {
     case "approval":
-      return approving(mode, mode.initial).payload
+      return approving(mode, withoutEdits(mode.initial)).payload
     case "form":
       return mode.initial
     case "text":

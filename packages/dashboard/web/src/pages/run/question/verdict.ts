@@ -1,5 +1,6 @@
 /** An answer in a few words. */
 import { type Answer, type Question, isRecord } from "../model/questions"
+import { editsName } from "./mode"
 
 /** `approved`, `declined`, `answered` */
 export const verdictOf = (question: Question, { isError, payload, status }: Answer): string => {
@@ -8,7 +9,8 @@ export const verdictOf = (question: Question, { isError, payload, status }: Answ
   if (payload === true) return "approved"
   if (payload === false) return "declined"
   const approved = isRecord(payload) ? payload["approved"] : undefined
-  if (approved === true) return "approved"
+  if (approved === true)
+    return isRecord(payload) && payload[editsName] != null ? "approved with edits" : "approved"
   if (approved === false) return "declined"
   return question.reason === "confirmation" ? "approved" : "answered"
 }
