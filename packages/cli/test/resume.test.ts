@@ -96,6 +96,27 @@ layer(worker.pipe(Layer.provideMerge(Served.layer)), {
     }),
   )
 
+  it.scoped("goes on after an answer to its callback, which is used once", () =>
+    Effect.gen(function* () {
+      const settings = yield* asking("approving", "called-back")
+      const made = yield* run(["runs", "callback", "called-back", "--expires", "1h"], settings)
+      expect([made.code, made.stderr]).toEqual([0, expect.stringContaining("answers deploy, once, until")])
+      const answer = () =>
+        Effect.promise(() =>
+          fetch(made.stdout.trim(), {
+            method: "POST",
+            headers: { "content-type": "application/json" },
+            body: '{"approved":true}',
+          }),
+        )
+      expect((yield* answer()).status).toBe(200)
+      expect((yield* answer()).status).toBe(409)
+      expect((yield* run(["watch", "called-back"], settings)).stdout).toContain("deployed\n")
+      const late = yield* run(["runs", "callback", "called-back"], settings)
+      expect([late.code, late.stderr]).toEqual([1, expect.stringContaining("waits for nothing")])
+    }),
+  )
+
   it.scoped("needs the interrupt's id when several are open, and goes on after the last answer", () =>
     Effect.gen(function* () {
       const settings = yield* asking("asking", "two")

@@ -7,6 +7,7 @@ import { Struct } from "effect"
 import type { Addition } from "./Api/Addition.js"
 import * as AgUi from "./Api/AgUi.js"
 import * as Bulk from "./Api/Bulk.js"
+import * as Callbacks from "./Api/Callbacks.js"
 import * as Conversations from "./Api/Conversations.js"
 import * as Examples from "./Api/Examples.js"
 import * as Exchange from "./Api/Exchange.js"
@@ -69,6 +70,8 @@ export class Api extends empty
   .add(Exchange.group)
   .add(Keys.group)
   .add(Tokens.group)
+  .add(Callbacks.group)
+  .add(Callbacks.answers)
   .add(Health.group)
   .annotateContext(described(Examples.examples)) {}
 

@@ -1,6 +1,6 @@
 /** The ports of a project, over a server that speaks the contract: Runlease's own or another. */
 import type * as HttpClient from "@effect/platform/HttpClient"
-import type { BrowserTokens, BulkOperations, ControlPlane, Schedules } from "@runlease/core"
+import type { BrowserTokens, BulkOperations, Callbacks, ControlPlane, Schedules } from "@runlease/core"
 import type { RunTokens } from "@runlease/core/executor"
 import { Config, type ConfigError, Effect, Layer, type Redacted } from "effect"
 import * as Ports from "./client/Ports.js"
@@ -27,6 +27,7 @@ export const layerWith = (
   | RunTokens.RunTokens
   | BrowserTokens.BrowserTokens
   | BulkOperations.BulkOperations
+  | Callbacks.Callbacks
   | Schedules.Schedules,
   never,
   HttpClient.HttpClient
@@ -38,6 +39,7 @@ export const layerConfig: Layer.Layer<
   | RunTokens.RunTokens
   | BrowserTokens.BrowserTokens
   | BulkOperations.BulkOperations
+  | Callbacks.Callbacks
   | Schedules.Schedules,
   ConfigError.ConfigError,
   HttpClient.HttpClient

@@ -14,6 +14,7 @@ import { AllowedOrigins } from "./server/Cors.js"
 import * as Middleware from "./server/Middleware.js"
 
 import * as AgUi from "./server/AgUi.js"
+import * as Callbacks from "./server/Callbacks.js"
 import * as Callers from "./server/Callers.js"
 
 import * as Conversations from "./server/Conversations.js"
@@ -74,6 +75,8 @@ export interface ServerOptions<E = never, R = never> {
   readonly authentication?: Layer.Layer<Callers.Authentication, E, R> | undefined
   /** Other protocols over the same runs, such as `A2aFace.face` of `@runlease/http-a2a`; none when absent. */
   readonly faces?: ReadonlyArray<Face.Face> | undefined
+  /** The address of this server as third parties reach it, for callbacks; that of each request when absent. */
+  readonly publicUrl?: string | undefined
   /** What answers some requests before the API does, such as the pages of a dashboard. */
   readonly inFront?: InFront | undefined
 }
@@ -88,6 +91,7 @@ const handlers = Layer.mergeAll(
   Runs.layer,
   Schedules.layer,
   Bulk.layer,
+  Callbacks.layer,
   Session.layer,
   Threads.layer,
   Tokens.layer,
@@ -224,6 +228,7 @@ export const app = <E = never, R = never>({
         Callers.openRequestsLayer(options.openRequests ?? 16_384),
         Bodies.budgetLayer(options.bodyMemory ?? Bodies.defaultTotal),
         Layer.succeed(AllowedOrigins, options.corsOrigins ?? []),
+        Layer.succeed(Callbacks.PublicUrl, options.publicUrl),
       ]),
     ),
   ).pipe(

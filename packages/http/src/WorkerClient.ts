@@ -1,6 +1,6 @@
 /** The ports of a project for a worker whose executors may block the event loop: its leases are renewed on a thread. */
 import type * as HttpClient from "@effect/platform/HttpClient"
-import type { BrowserTokens, BulkOperations, ControlPlane, Schedules } from "@runlease/core"
+import type { BrowserTokens, BulkOperations, Callbacks, ControlPlane, Schedules } from "@runlease/core"
 import type { RunTokens } from "@runlease/core/executor"
 import type * as RenewalRounds from "@runlease/core/RenewalRounds"
 import type { Duration, Layer } from "effect"
@@ -35,6 +35,7 @@ export const layerWith = (
   | RunTokens.RunTokens
   | BrowserTokens.BrowserTokens
   | BulkOperations.BulkOperations
+  | Callbacks.Callbacks
   | Schedules.Schedules,
   never,
   HttpClient.HttpClient

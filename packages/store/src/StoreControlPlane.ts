@@ -43,7 +43,7 @@ export const make = Effect.fnUntraced(function* <X>(
   commits: RunCommits.RunCommits<X>,
   wakeups: Wakeups.Wakeups,
 ): Effect.fn.Return<Context.Context<ControlPlane.ControlPlane | Access>, never, Scope.Scope> {
-  const runPorts = yield* RunPorts.make(runs, commits, wakeups)
+  const runPorts = yield* RunPorts.make(runs, commits, wakeups, access)
   yield* Effect.forkScoped(Sweeper.run(runs, commits, wakeups))
   const controlPlane = Context.make(ControlPlane.ControlPlane, {
     project: (projectId) => {

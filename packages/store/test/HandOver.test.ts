@@ -7,6 +7,7 @@ import type { ClaimedRun } from "@runlease/core/Run"
 import { Runs, type SubmissionInput } from "@runlease/core/Runs"
 import { Clock, Context, Effect, Exit, Fiber, TestClock } from "effect"
 import * as MemoryReads from "../src/memory/MemoryReads.js"
+import * as MemoryAccess from "../src/memory/Access.js"
 import * as MemoryRows from "../src/memory/MemoryRows.js"
 import * as State from "../src/memory/State.js"
 import * as MemoryWorkerRegistry from "../src/memory/WorkerRegistry.js"
@@ -51,7 +52,8 @@ const makeStore = Effect.gen(function* () {
     unavailable: (operation, message) => new ControlPlaneUnavailable({ operation, message }),
   }
   const wakeups = yield* Wakeups.make
-  const ports = yield* RunPorts.make(store, yield* RunCommits.make(store, wakeups), wakeups)
+  const access = yield* MemoryAccess.make(state)
+  const ports = yield* RunPorts.make(store, yield* RunCommits.make(store, wakeups), wakeups, access)
   const project = ports(projectId)
   const registry = MemoryWorkerRegistry.make(state, wakeups, projectId)
   return {

@@ -86,6 +86,7 @@ export const suite = (
                 }),
               ),
               TestRuns.verdictOf(leases.appendBeside(lease, [AgentEvent.custom("x", 1)])),
+              TestRuns.verdictOf(leases.callback(lease, { question: "paid" })),
               TestRuns.verdictOf(leases.tell(lease, { parts: [] })),
               TestRuns.verdictOf(registry.heartbeat(worker)),
               TestRuns.verdictOf(TestRuns.claim(worker)),
@@ -96,7 +97,7 @@ export const suite = (
           }),
         )
         deepStrictEqual(verdicts, [
-          ...Array.from({ length: 17 }, () => "RunNotFound"),
+          ...Array.from({ length: 18 }, () => "RunNotFound"),
           "WorkerNotFound",
           "WorkerNotFound",
           "ConversationNotFound",

@@ -32,6 +32,7 @@ const operations = Effect.gen(function* () {
     "complete by Runs": (claimed) => verdictOf(runs.complete(claimed.runId, outcome, leaseOf(claimed))),
     append: (claimed) => verdictOf(TestRuns.append(claimed, events)),
     "append beside": (claimed) => verdictOf(leases.appendBeside(leaseOf(claimed), events)),
+    callback: (claimed) => verdictOf(leases.callback(leaseOf(claimed), { question: "paid" })),
     renew: (claimed) => Effect.map(renew(claimed), ({ _tag }) => (_tag === "Renewed" ? "Succeeded" : _tag)),
     release: (claimed) => verdictOf(leases.release(leaseOf(claimed))),
     suspend: (claimed) => verdictOf(leases.suspend(leaseOf(claimed), TestRuns.forToolCall())),

@@ -94,7 +94,7 @@ const openLines = (open: ReadonlyArray<Interrupt.Interrupt>): string =>
     .join("\n")
 
 /** The id of the only open interrupt, for a command that names none. */
-const onlyInterruptId = (run: Run.Run): Effect.Effect<string, CommandFailure> => {
+export const onlyInterruptId = (run: Run.Run): Effect.Effect<string, CommandFailure> => {
   const open = RunLines.openInterrupts(run)
   const [first, ...others] = open
   if (first === undefined) {
@@ -111,7 +111,7 @@ const onlyInterruptId = (run: Run.Run): Effect.Effect<string, CommandFailure> =>
     : usage(`${run.runId} waits for ${open.length} answers; say which this is`, openLines(open))
 }
 
-const refused = (runId: Ids.RunId, error: Runs.NotWaiting): CommandFailure =>
+export const refused = (runId: Ids.RunId, error: Runs.NotWaiting): CommandFailure =>
   new CommandFailure({
     message: error.message,
     hint: error.answered

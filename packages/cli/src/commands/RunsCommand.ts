@@ -27,6 +27,7 @@ import * as BulkCommand from "./BulkCommand.js"
 import * as ExplainCommand from "./ExplainCommand.js"
 import { inputOf } from "./RunInput.js"
 import * as FromStart from "./FromStart.js"
+import * as CallbackCommand from "./CallbackCommand.js"
 import * as ResumeCommand from "./ResumeCommand.js"
 
 const newRunId = Flag.text("id", Ids.NewRunId).pipe(
@@ -416,6 +417,7 @@ export const command = Command.make("runs").pipe(
     labelCommand,
     BulkCommand.command,
     ResumeCommand.command,
+    CallbackCommand.command,
     prune,
   ]),
 )

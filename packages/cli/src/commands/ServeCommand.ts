@@ -57,6 +57,19 @@ const corsOrigins: Options.Options<ReadonlyArray<string>> = Options.text("cors-o
   ),
 )
 
+/** The address of the server as third parties reach it. */
+const publicUrl = Options.text("public-url").pipe(
+  Options.withDescription(
+    "The address of this server for third parties, in callbacks; that of each request when absent",
+  ),
+  Options.withFallbackConfig(Config.nonEmptyString("RUNLEASE_PUBLIC_URL")),
+  Options.filterMap(
+    (text) => Option.filter(Option.some(text), () => /^https?:\/\/[^\s/?#]+[^\s?#]*$/i.test(text)),
+    "--public-url takes an address such as https://runs.example.com",
+  ),
+  Options.optional,
+)
+
 const host = Options.text("host").pipe(
   Options.withDescription("The address to listen on"),
   Options.withFallbackConfig(Config.nonEmptyString("RUNLEASE_HOST")),
@@ -192,6 +205,7 @@ export const command = Command.make(
     bodyMemory,
     openRequests,
     corsOrigins,
+    publicUrl,
     json: Settings.json,
     ...telemetry,
   },
@@ -216,6 +230,7 @@ export const command = Command.make(
         Math.floor(getHeapStatistics().heap_size_limit / heapOfRequest),
       ),
       corsOrigins: options.corsOrigins,
+      publicUrl: Option.getOrUndefined(options.publicUrl),
       faces,
       inFront: (api) => docs(dashboard(api)),
       logRequests: options.logRequests,

@@ -3,7 +3,7 @@
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeSocket from "@effect/platform-node/NodeSocket"
-import type { BrowserTokens, BulkOperations, ControlPlane, Schedules } from "@runlease/core"
+import type { BrowserTokens, BulkOperations, Callbacks, ControlPlane, Schedules } from "@runlease/core"
 import type { RunTokens } from "@runlease/core/executor"
 import type * as RenewalRounds from "@runlease/core/RenewalRounds"
 import * as Client from "@runlease/http/Client"
@@ -14,6 +14,7 @@ export type Ports =
   | ControlPlane.ProjectPorts
   | BrowserTokens.BrowserTokens
   | BulkOperations.BulkOperations
+  | Callbacks.Callbacks
   | RunTokens.RunTokens
   | Schedules.Schedules
 

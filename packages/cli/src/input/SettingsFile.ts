@@ -40,6 +40,9 @@ export const SettingsFile = Schema.Struct({
   cors_origin: text(
     "serve: origins of pages that may call the API from a browser, with commas, or *; none when absent.",
   ),
+  public_url: text(
+    "serve: the address of the server for third parties, in callbacks; that of each request when absent.",
+  ),
   metrics: truth("serve: whether GET /metrics answers anyone, for Prometheus; false when absent."),
   log_requests: truth("serve: whether each request is logged; false when absent."),
   log_format: text("serve, worker: the log on stderr, text or json; text when absent."),

@@ -94,6 +94,8 @@ describe("the description of the API", () => {
       "Exchange",
       "Projects and keys",
       "Tokens",
+      "Callbacks",
+      "Answers by URL",
       "Health",
     ])
   })

@@ -11,7 +11,8 @@
  *
  * Source: docs/decisions/0014-interrupts.md, docs/decisions/0059-parking-and-waiting.md
  */
-import { Array, type Duration, Effect, Either, Option, Record, Schema } from "effect"
+import { Array, Config, type DateTime, type Duration, Effect, Either, Option, Record, Schema } from "effect"
+import * as CallbackToken from "../model/CallbackToken.js"
 import * as Edits from "../model/Edits.js"
 import * as FormSchema from "../model/FormSchema.js"
 import type { Answer, Interrupt } from "../model/Interrupt.js"
@@ -19,6 +20,9 @@ import type { RequestSnapshot } from "../model/RequestSnapshot.js"
 import * as SchemaProblem from "../model/SchemaProblem.js"
 import { stepIdOf } from "../model/StepRecord.js"
 import { isQuestionId as isBudgetQuestion } from "../model/TreeBudget.js"
+import { isControlPlaneError } from "../ports/ControlPlaneError.js"
+import { retryUnavailable } from "../ports/ControlPlaneUnavailable.js"
+import { Leases } from "../ports/Leases.js"
 import { type Keyed, unlessOnce } from "./CurrentStep.js"
 import { type AwaitAnswers, awaitAnswers } from "./ExecutorError.js"
 import type { StepError } from "./StepError.js"
@@ -167,18 +171,15 @@ const take = <A>(attempt: AttemptSteps, name: string, question: Question, reader
   Effect.gen(function* () {
     const { key } = question
     const within = (yield* unlessOnce(name, `Question ${name}`))?.id
-    const stepId = stepIdOf({ within, name: `question ${name}`, key })
+    const stepId = stepOf(name, key, within)
     if (!attempt.take(stepId)) {
       return yield* failed(
         name,
         "duplicate",
-        `This attempt has had the question ${name} ${key === undefined ? "without a key" : "with that key"} already; give each one a name or a key of its own`,
+        `This attempt has had the question ${name} ${key === undefined ? "without a key" : "with that key"} already; each one needs a name or a key that no other has`,
       )
     }
-    const id =
-      key === undefined && within === undefined && isPlain(name)
-        ? name
-        : `${name.slice(0, maxName)}:${stepId.slice(0, 8)}`
+    const id = idOf(name, key, within, stepId)
     return { name, question, reader, about: yield* asJson(name, question.about), id, within }
   })
 
@@ -204,6 +205,15 @@ const stateOf = <A>(
     problem = read.left
   }
 }
+
+/** The id of a question. */
+const idOf = (name: string, key: unknown, within: string | undefined, stepId: string): string =>
+  key === undefined && within === undefined && isPlain(name)
+    ? name
+    : `${name.slice(0, maxName)}:${stepId.slice(0, 8)}`
+
+const stepOf = (name: string, key: unknown, within: string | undefined): string =>
+  stepIdOf({ within, name: `question ${name}`, key })
 
 /** The values of questions; those that have no answer wait for it together. */
 const answers = <A>(
@@ -330,3 +340,70 @@ export const askAll = <const Q extends Readonly<globalThis.Record<string, AnyQue
 type AnyQuestion = TypedQuestion<any>
 
 type AnswerOf<Q> = Q extends { readonly schema: Codec<infer A> } ? A : string
+
+/** Why there is no callback: there is no address, or no worker executes the run. */
+export class CallbackUnavailable extends Schema.TaggedError<CallbackUnavailable>(
+  "@runlease/core/CallbackUnavailable",
+)("CallbackUnavailable", { question: Schema.String, message: Schema.String }) {}
+
+/**
+ * A URL that answers one question, for a third party without an API key: a POST of JSON to it is the answer, once.
+ *
+ * Units: `expiresAt` is UTC.
+ */
+export interface Callback {
+  readonly url: string
+  readonly expiresAt: DateTime.Utc
+}
+
+/** `key`: that of the question. `expiresIn`: a Duration from now, a day when absent, 365 days at most. */
+export interface CallbackOptions extends Keyed {
+  readonly expiresIn?: Duration.DurationInput | undefined
+}
+
+/** The address of the server, for a worker that is in the process of the store. */
+const publicUrl = Config.option(Config.nonEmptyString("RUNLEASE_PUBLIC_URL"))
+
+/**
+ * A URL that answers the question of that name and key, to be sent to a third party before the question is posed.
+ *
+ * ```ts
+ * const { url } = yield* Interrupts.callback("paid")
+ * yield* Step.run("invoice", sendInvoice({ notify: url }))
+ * const isPaid = yield* Interrupts.approve("paid", { message: "Has the invoice been paid?" })
+ * ```
+ *
+ * Call it where the question is posed, within the same step. Each attempt makes a URL, and all of them answer the one question: the first
+ * answer counts. An answer that does not fit the schema of the question is refused, and the URL may be used again.
+ *
+ * Fails: `CallbackUnavailable` where neither the server nor the setting `RUNLEASE_PUBLIC_URL` names its address, where no worker
+ * executes the run, and for the name of a question about a budget.
+ * Source: docs/decisions/0144-callbacks.md
+ */
+export const callback = (
+  name: string,
+  { expiresIn, key }: CallbackOptions = {},
+): Effect.Effect<Callback, CallbackUnavailable | StepError, StepLog | Leases> =>
+  Effect.gen(function* () {
+    const attempt = (yield* StepLog).steps()
+    const leases = yield* Leases
+    const within = (yield* unlessOnce(name, `Callback ${name}`))?.id
+    const question = idOf(name, key, within, stepOf(name, key, within))
+    const unavailable = (message: string) => new CallbackUnavailable({ question: name, message })
+    const { lease } = attempt
+    if (lease === undefined) return yield* unavailable("No worker executes this run")
+    const issued = yield* retryUnavailable(leases.callback(lease, { question, expiresIn })).pipe(
+      Effect.catchAll((error): Effect.Effect<never, CallbackUnavailable | StepError> => {
+        if (isControlPlaneError(error)) return failed(name, "refused", error.message)
+        // The worker interrupts an executor whose lease is lost.
+        return error._tag === "CallbackRefused" ? unavailable(error.message) : Effect.never
+      }),
+    )
+    if (issued.url !== undefined) return { url: issued.url, expiresAt: issued.expiresAt }
+    const base = yield* Effect.orElseSucceed(publicUrl, () => Option.none())
+    if (Option.isNone(base)) {
+      return yield* unavailable("There is no address of a server: set RUNLEASE_PUBLIC_URL")
+    }
+    const path = CallbackToken.pathOf(attempt.runId, issued.token)
+    return { url: `${base.value.replace(/\/+$/, "")}${path}`, expiresAt: issued.expiresAt }
+  })

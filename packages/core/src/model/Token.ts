@@ -16,8 +16,8 @@ export const generate = (prefix: "rlk" | "rlw" | "rls"): Effect.Effect<Redacted.
 /** Whether a token is that of a session, by its prefix. */
 export const isSession = (token: Redacted.Redacted): boolean => Redacted.value(token).startsWith("rls_")
 
-/** The text with `<token>` in place of each token that `generate`, `RunToken.sign` or `BrowserToken.sign` made. A caller may put a token into a wrong place, and no answer shows it. */
-export const mask = (text: string): string => text.replaceAll(/\brl[bkrsw]_[0-9a-f]{16,}/gi, "<token>")
+/** The text with `<token>` in place of each token that `generate`, `RunToken.sign`, `BrowserToken.sign` or `CallbackToken.sign` made. A caller may put a token into a wrong place, and no answer shows it. */
+export const mask = (text: string): string => text.replaceAll(/\brl[bckrsw]_[0-9a-f]{16,}/gi, "<token>")
 
 /** SHA-256 of a token, as 64 hex digits. A token has too many bits to be guessed, so it needs no slow hash. */
 export const digest = (token: Redacted.Redacted): Effect.Effect<string> =>

@@ -3,6 +3,7 @@ import type { DateTime, Effect, Option, Redacted } from "effect"
 import { Context, Duration, Schema } from "effect"
 import type { ControlPlaneError } from "./ControlPlaneError.js"
 import type * as BrowserToken from "../model/BrowserToken.js"
+import type * as CallbackToken from "../model/CallbackToken.js"
 import * as Ids from "../model/Ids.js"
 import type { NamedLease } from "../model/RunToken.js"
 import type { WorkerNotFound } from "./WorkerRegistry.js"
@@ -56,6 +57,11 @@ export type Principal =
  */
 export interface NewBrowserToken extends Omit<BrowserToken.Grant, "expiresAt" | "scopes"> {
   readonly scopes: readonly [BrowserToken.Scope, ...ReadonlyArray<BrowserToken.Scope>]
+  readonly expiresIn?: Duration.DurationInput | undefined
+}
+
+/** What a token of a callback is to allow. */
+export interface NewCallbackToken extends Omit<CallbackToken.Claim, "expiresAt"> {
   readonly expiresIn?: Duration.DurationInput | undefined
 }
 
@@ -204,7 +210,33 @@ export class Access extends Context.Tag("@runlease/core/Access")<
       ProjectNotFound | KeyRevoked | KeyExpired | BrowserToken.InvalidBrowserToken | ControlPlaneError
     >
 
-    /** Replaces the key that the project signs with. Every token for a browser that it has made is refused from now on. */
+    /**
+     * Makes a token that answers one question of a run, once. It is signed as a token for a browser is, and ends with a rotation too.
+     *
+     * Units: `expiresIn` is a Duration from now, by the store's clock; `CallbackToken.defaultLifetime` when absent, `CallbackToken.maxLifetime`
+     * at most.
+     * Fails: `KeyRevoked` when `issuedBy` is revoked, `KeyExpired` when it has expired.
+     * Source: docs/decisions/0144-callbacks.md
+     */
+    readonly issueCallback: (
+      options: NewCallbackToken,
+    ) => Effect.Effect<
+      { readonly token: Redacted.Redacted; readonly expiresAt: DateTime.Utc },
+      ProjectNotFound | KeyRevoked | KeyExpired | ControlPlaneError
+    >
+
+    /**
+     * What a token of a callback says, and whether it has expired; none where its project has not signed it with the key that it has now, or
+     * where the API key that made it has ended. `authenticate` finds no principal by such a token.
+     */
+    readonly findCallback: (
+      token: Redacted.Redacted,
+    ) => Effect.Effect<
+      Option.Option<{ readonly claim: CallbackToken.Claim; readonly expired: boolean }>,
+      ControlPlaneError
+    >
+
+    /** Replaces the key that the project signs with. Every token for a browser and every callback that it has made is refused from now on. */
     readonly rotateSigningKey: (
       projectId: Ids.ProjectId,
     ) => Effect.Effect<void, ProjectNotFound | ControlPlaneError>

@@ -2,6 +2,7 @@
 import type { DateTime, Effect, Stream } from "effect"
 import { Context, Duration, Schema } from "effect"
 import type { LogEvent } from "../model/AgentEvent.js"
+import type { CallbackRefused, IssuedCallback, NewCallback } from "./Callbacks.js"
 import type { ControlPlaneError } from "./ControlPlaneError.js"
 import type * as Ids from "../model/Ids.js"
 import type { Interrupts } from "../model/Interrupt.js"
@@ -222,6 +223,15 @@ export class Leases extends Context.Tag("@runlease/core/Leases")<
       lease: LeaseRef,
       events: ReadonlyArray<LogEvent>,
     ) => Effect.Effect<Appended, LeaseLost | RunNotFound | EventRefused | ControlPlaneError>
+
+    /**
+     * Makes a callback for a question that the run has not posed yet, or poses now: see `Callbacks`. Its token answers the question once the run
+     * waits for that.
+     */
+    readonly callback: (
+      lease: LeaseRef,
+      callback: NewCallback,
+    ) => Effect.Effect<IssuedCallback, LeaseLost | RunNotFound | CallbackRefused | ControlPlaneError>
 
     /** Sends a message to the run, as `Runs.tell` does. */
     readonly tell: (

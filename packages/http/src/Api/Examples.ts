@@ -78,6 +78,19 @@ const ofTokens = {
   "tokens.rotate": { answer: { rotated: true } },
 }
 
+/** Examples of the endpoints of callbacks. */
+const ofCallbacks = {
+  "callbacks.issue": {
+    sent: { interrupt_id: "paid", expires_in_seconds: 604_800 },
+    answer: {
+      url: "https://runs.example.com/runs/invoice-7/callback?token=rlc_…",
+      token: "rlc_…",
+      expires_at: "2026-02-07T09:00:00.000Z",
+    },
+  },
+  "callback.answer": { sent: { euros: 40 }, answer: { accepted: true } },
+}
+
 // Examples of the endpoints of schedules.
 
 const scheduleId = "01a20000-0000-7000-8000-000000000005"
@@ -447,6 +460,7 @@ export const examples: Readonly<Record<string, Example>> = {
   ...ofSchedules,
   ...ofBulk,
   ...ofTokens,
+  ...ofCallbacks,
 }
 
 /** The content of a body, every media type with the example. */

@@ -3,12 +3,14 @@ import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as OpenApi from "@effect/platform/OpenApi"
-import { Claims, Ids, Run } from "@runlease/core"
+import { CallbackToken, Claims, Ids, Run } from "@runlease/core"
 import { Schema } from "effect"
 import { JsonBody } from "../contract/Body.js"
 import { Authorization } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
+import { strict } from "../contract/Strict.js"
 import { atMost, Description, pageParams, nullish, orEmpty, pageOf } from "../Wire.js"
+import { expiresInSeconds, IssuedCallback } from "./Callbacks.js"
 import { ClaimedRun, RenewedRun } from "../Wire/ClaimedRun.js"
 import { SessionRecord, WorkerSession } from "../Wire/Session.js"
 import { Submission } from "../Wire/Submission.js"
@@ -262,6 +264,25 @@ export const group = HttpApiGroup.make("workers")
           summary: "Spawn a child of a claimed run",
           description:
             "`run` is a submission; its `public_id` is made of the parent's id and the step's, by the server when absent, and sent again it gives the first child. The token of a run may spawn children of its own run, while that is held. The child is pending in a conversation of its own: `owner`, `conversation_id`, another `parent_run_id`, `initial_status`, `budget` and `multitask` are refused. The end of a run cancels those of its children that have not ended. One that is `detached` is the root of a tree of its own: no end of another run cancels it, no run waits for it, and it has no `index`. The end of one with `tells_parent` is a message to its parent, which a detached one cannot have.",
+        }),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.post("callback", "/agent-workers/workers/:worker_id/runs/:run_id/callback-token")
+      .setPath(runPath)
+      .setHeaders(Fence)
+      .setPayload(
+        strict(
+          Schema.Struct({ interrupt_id: CallbackToken.InterruptId, expires_in_seconds: expiresInSeconds }),
+        ),
+      )
+      .addSuccess(IssuedCallback, { status: 201 })
+      .addError(Refusal.Unprocessable)
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Make a URL that answers a question of a claimed run once",
+          description:
+            "(ours) The run need not have posed the question yet: the URL answers it once the run waits for it. 422 `callback_refused` for the id of a question about a budget.",
         }),
       ),
   )

@@ -19,6 +19,7 @@ import * as WireInterrupt from "../Wire/Interrupt.js"
 import { fromOutcome } from "../Wire/Run.js"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
 import * as Verdicts from "../contract/Verdicts.js"
+import * as Callbacks from "./Callbacks.js"
 import { Connections } from "./Connections.js"
 import { Exchange, kind } from "./Exchange.js"
 import * as Endpoints from "./Endpoints.js"
@@ -340,6 +341,20 @@ export const make: Effect.Effect<
         aboutLease(lease),
       )
       return index === undefined ? { runId } : { runId, index }
+    }),
+
+    callback: Effect.fnUntraced(function* (lease, { expiresIn, question }) {
+      const issued = yield* workers.call(
+        "callback",
+        {
+          path: pathOf(lease),
+          credential: yield* credentials.fenced(lease),
+          body: { interrupt_id: question, expires_in_seconds: Callbacks.secondsOf(expiresIn) },
+        },
+        ["RunNotFound", "LeaseLost", "CallbackRefused"],
+        aboutLease(lease),
+      )
+      return Callbacks.fromIssued(issued)
     }),
 
     appendBeside: Effect.fnUntraced(function* (lease, events) {

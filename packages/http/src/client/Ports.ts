@@ -3,6 +3,7 @@ import type * as HttpClient from "@effect/platform/HttpClient"
 import {
   BrowserTokens as BrowserTokensPort,
   BulkOperations as BulkPort,
+  Callbacks as CallbacksPort,
   Claims as ClaimsPort,
   type ControlPlane,
   Conversations as ConversationsPort,
@@ -17,6 +18,7 @@ import { RunTokens as RunTokensService, Tracing } from "@runlease/core/executor"
 import { Layer, type Redacted } from "effect"
 import * as BrowserTokens from "./BrowserTokens.js"
 import * as Bulk from "./Bulk.js"
+import * as Callbacks from "./Callbacks.js"
 
 import * as Connections from "./Connections.js"
 import * as Conversations from "./Conversations.js"
@@ -43,6 +45,7 @@ export type Provided =
   | ControlPlane.ProjectPorts
   | BrowserTokensPort.BrowserTokens
   | BulkPort.BulkOperations
+  | CallbacksPort.Callbacks
   | SchedulesPort.Schedules
   | RunTokensService.RunTokens
 
@@ -71,6 +74,7 @@ export const layerWith = <More>(
     Layer.effect(RunsPort.Runs, Runs.make),
     Layer.effect(BrowserTokensPort.BrowserTokens, BrowserTokens.make),
     Layer.effect(BulkPort.BulkOperations, Bulk.make),
+    Layer.effect(CallbacksPort.Callbacks, Callbacks.make),
     Layer.effect(SchedulesPort.Schedules, Schedules.make),
     Layer.effect(WorkerRegistryPort.WorkerRegistry, WorkerRegistry.make),
   ).pipe(Layer.map(Tracing.ports))

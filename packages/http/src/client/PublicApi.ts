@@ -180,6 +180,7 @@ const leases = Effect.gen(function* () {
     release: () => Effect.void,
     suspend: lacking("Leases.suspend", "suspend a run until it is answered"),
     spawn: lacking("Leases.spawn", "spawn a child of a run"),
+    callback: lacking("Leases.callback", "make a URL that answers a question"),
     appendBeside: noToken,
     tell: noToken,
     signals: () => Stream.never,

@@ -79,6 +79,7 @@ export const NotFound = documented(404, "There is no such thing in the caller's 
 export const NotAcceptable = documented(406, "The client does not take the form of the answer")
 export const Conflict = documented(409, "Something else is there already, or the run is not in that state")
 export const Timeout = documented(408, "The body did not arrive in time")
+export const Gone = documented(410, "What the address was for is over")
 export const PreconditionFailed = documented(412, "There is a newer revision than `If-Match` names")
 export const TooLarge = documented(413, "The body is too large")
 export const UnsupportedMediaType = documented(415, "The body is not JSON")

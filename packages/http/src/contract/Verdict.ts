@@ -3,6 +3,7 @@ import type {
   Access,
   BrowserToken,
   BulkOperations,
+  Callbacks,
   Conversations,
   Leases,
   Limits,
@@ -26,6 +27,7 @@ export type VerdictError =
   | BrowserToken.InvalidBrowserToken
   | BulkOperations.BulkNotFound
   | BulkOperations.InvalidBulk
+  | Callbacks.CallbackRefused
   | Conversations.ConversationNotFound
   | Leases.ChildRefused
   | Leases.InboxNotEmpty

@@ -3,6 +3,7 @@ import {
   type Access,
   BrowserToken,
   BulkOperations,
+  Callbacks,
   Conversations,
   Leases,
   Limits,
@@ -133,6 +134,7 @@ export const verdicts: { readonly [T in Tag]: Verdict<ErrorOf<T>> } = {
     encode: ({ message }) => ({ error: "limit_not_found", detail: message, field: "limit_name" }),
     decode: (_, { limitName = "" }) => Effect.succeed(new Limits.LimitNotFound({ name: limitName })),
   },
+  CallbackRefused: ofField("callback_refused", Callbacks.CallbackRefused),
   InvalidBrowserToken: ofField("invalid_token", BrowserToken.InvalidBrowserToken),
   KeyNotFound: {
     status: 404,

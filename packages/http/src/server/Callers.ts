@@ -186,18 +186,18 @@ const addressKey = (address: string): string => {
   return groups.concat(zeros, after).slice(0, 4).join(":")
 }
 
-type Look<E> = Effect.Effect<Option.Option<Access.Principal>, E>
+type Look<A, E> = Effect.Effect<Option.Option<A>, E>
 
 export interface UnknownCallers {
   /**
-   * `look`, which finds the principal of the token, within the limit; run at once. A token that was valid the last time costs its address nothing.
+   * `look`, which finds what the token is, within the limit; run at once. A token that was valid the last time costs its address nothing.
    * Another token takes one try from the address, which gets it back if the token is valid.
    */
-  readonly limit: <E>(
+  readonly limit: <A, E>(
     request: HttpServerRequest.HttpServerRequest,
     token: string,
-    look: Look<E>,
-  ) => Look<E | Refusal.Refusal>
+    look: Look<A, E>,
+  ) => Look<A, E | Refusal.Refusal>
 }
 
 export const makeUnknownCallers: Effect.Effect<UnknownCallers> = Effect.sync(() => {
@@ -211,7 +211,7 @@ export const makeUnknownCallers: Effect.Effect<UnknownCallers> = Effect.sync(() 
   }
 
   /** Looks at a token that took one from its address. */
-  const lookFirst = <E>(token: string, address: string, look: Look<E>): Look<E> =>
+  const lookFirst = <A, E>(token: string, address: string, look: Look<A, E>): Look<A, E> =>
     Effect.tap(look, (found) =>
       Effect.sync(() => {
         if (Option.isNone(found)) return
@@ -227,11 +227,11 @@ export const makeUnknownCallers: Effect.Effect<UnknownCallers> = Effect.sync(() 
     )
 
   return {
-    limit: <E>(
+    limit: <A, E>(
       request: HttpServerRequest.HttpServerRequest,
       token: string,
-      look: Look<E>,
-    ): Look<E | Refusal.Refusal> => {
+      look: Look<A, E>,
+    ): Look<A, E | Refusal.Refusal> => {
       if (valid.has(token)) {
         return Effect.map(look, (found) => {
           if (Option.isNone(found)) valid.delete(token)
@@ -239,7 +239,7 @@ export const makeUnknownCallers: Effect.Effect<UnknownCallers> = Effect.sync(() 
         })
       }
       const address = addressKey(Option.getOrElse(request.remoteAddress, () => ""))
-      return Effect.flatMap(buckets.take(address), (wait): Look<E | Refusal.Refusal> =>
+      return Effect.flatMap(buckets.take(address), (wait): Look<A, E | Refusal.Refusal> =>
         wait > 0 ? refuse(wait) : lookFirst(token, address, look),
       )
     },

@@ -2,6 +2,7 @@
 import { Claims, ControlPlane, type Ids, ControlPlaneUnavailable, Runs } from "@runlease/core"
 import { Context, Effect, Layer, Cause, Duration, Exit, Iterable, Option } from "effect"
 
+import type * as AnswerCheck from "@runlease/core/AnswerCheck"
 import * as AnswerForms from "./AnswerForms.js"
 
 // Whether the claims at this server get their answers, with runs or with none.
@@ -95,7 +96,12 @@ export type Ports = Context.Context<ControlPlane.StorePorts>
 
 export class ProjectPortsCache extends Context.Tag("@runlease/http/server/ProjectPortsCache")<
   ProjectPortsCache,
-  { readonly ports: (projectId: Ids.ProjectId) => Ports }
+  {
+    readonly ports: (projectId: Ids.ProjectId) => Ports
+
+    /** The problem of an answer with the JSON Schema of its question. */
+    readonly checkAnswer: AnswerCheck.Check
+  }
 >() {}
 
 export const layer: Layer.Layer<ProjectPortsCache, never, ClaimAnswers | ControlPlane.ControlPlane> =
@@ -114,6 +120,7 @@ export const layer: Layer.Layer<ProjectPortsCache, never, ClaimAnswers | Control
         )
       }
       return {
+        checkAnswer: answers.check,
         ports: (projectId) => {
           const ports = cache.get(projectId) ?? make(projectId)
           cache.set(projectId, ports)

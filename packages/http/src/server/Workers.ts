@@ -49,6 +49,7 @@ import * as InvalidRequest from "../contract/InvalidRequest.js"
 import * as Refusal from "../contract/Refusal.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import * as AgentForms from "./AgentForms.js"
+import * as Callbacks from "./Callbacks.js"
 import * as Caller from "./Caller.js"
 import type { Program } from "./Caller.js"
 import * as Connection from "./Connection.js"
@@ -415,6 +416,17 @@ export const layer = group("workers", (handlers) =>
           const ports = program?.ports ?? (yield* Caller.worker(path.worker_id))
           const lease = program?.lease ?? Caller.leaseOf(path, headers)
           return yield* spawn(ports, lease, payload)
+        }),
+      )
+      .handle("callback", ({ headers, path, payload }) =>
+        Effect.gen(function* () {
+          const ports = yield* Caller.worker(path.worker_id)
+          const seconds = payload.expires_in_seconds
+          const issued = yield* Context.get(ports, Leases.Leases).callback(Caller.leaseOf(path, headers), {
+            question: payload.interrupt_id,
+            ...(seconds == null ? {} : { expiresIn: Duration.seconds(seconds) }),
+          })
+          return yield* Callbacks.issuedTo(path.run_id, issued)
         }),
       )
       .handle("session", ({ headers, path, payload }) =>

@@ -3,6 +3,7 @@ import type { SqlError } from "@effect/sql/SqlError"
 import {
   Access,
   BrowserToken,
+  CallbackToken,
   type ControlPlaneError,
   Ids,
   RunToken,
@@ -99,7 +100,7 @@ interface NewSigningKey {
   readonly signingKey: string
 }
 
-/** Tokens for browsers: only the key that signs those of a project is stored. */
+/** Tokens for browsers and callbacks: only the key that signs those of a project is stored. */
 const makeBrowserTokens = (store: SqlStore, each: Each) => {
   const { dialect, sql } = store
 
@@ -140,28 +141,62 @@ const makeBrowserTokens = (store: SqlStore, each: Each) => {
     }),
   )
 
-  const issueBrowserToken: Access.Access["Type"]["issueBrowserToken"] = Effect.fnUntraced(function* ({
-    expiresIn,
-    ...grant
-  }) {
-    const { issuedBy, projectId } = grant
-    const [row, now] = yield* find("Access.issueBrowserToken", projectId, issuedBy)
+  /** The key of a project for a token that is made now, and when the API key that makes it ends. */
+  const signing = Effect.fnUntraced(function* (
+    operation: string,
+    { issuedBy, projectId }: { readonly projectId: Ids.ProjectId; readonly issuedBy?: Ids.KeyId | undefined },
+  ) {
+    const [row, now] = yield* find(operation, projectId, issuedBy)
     if (row === undefined) return yield* new Access.ProjectNotFound({ reference: projectId })
     const end = issuedBy && endOf(issuedBy, row, now)
     if (end) return yield* end
     const signingKey =
       row.signing_key ?? (yield* ensureKey({ projectId, signingKey: yield* Token.randomBits }))
-    const expiresAt = BrowserToken.expiryOf(now, expiresIn, row.expires_at ?? undefined)
+    return { signingKey, now, issuerExpiry: row.expires_at ?? undefined }
+  })
+
+  const issueBrowserToken: Access.Access["Type"]["issueBrowserToken"] = Effect.fnUntraced(function* ({
+    expiresIn,
+    ...grant
+  }) {
+    const { issuerExpiry, now, signingKey } = yield* signing("Access.issueBrowserToken", grant)
+    const expiresAt = BrowserToken.expiryOf(now, expiresIn, issuerExpiry)
     return {
       token: yield* BrowserToken.sign(Redacted.make(signingKey), { ...grant, expiresAt }),
       expiresAt: DateTime.unsafeMake(expiresAt),
     }
   })
 
+  const issueCallback: Access.Access["Type"]["issueCallback"] = Effect.fnUntraced(function* ({
+    expiresIn,
+    ...claim
+  }) {
+    const { issuerExpiry, now, signingKey } = yield* signing("Access.issueCallback", claim)
+    const expiresAt = CallbackToken.expiryOf(now, expiresIn, issuerExpiry)
+    return {
+      token: CallbackToken.sign(signingKey, { ...claim, expiresAt }),
+      expiresAt: DateTime.unsafeMake(expiresAt),
+    }
+  })
+
+  const findCallback: Access.Access["Type"]["findCallback"] = (token) =>
+    Option.match(CallbackToken.read(token), {
+      onNone: () => Effect.succeedNone,
+      onSome: ({ claim, isSignedWith }) =>
+        Effect.map(find("Access.findCallback", claim.projectId, claim.issuedBy), ([row, now]) =>
+          row?.signing_key != null &&
+          isSignedWith(row.signing_key) &&
+          row.revoked_at === null &&
+          (row.expires_at === null || row.expires_at > now)
+            ? Option.some({ claim, expired: claim.expiresAt <= now })
+            : Option.none(),
+        ),
+    })
+
   const rotateSigningKey: Access.Access["Type"]["rotateSigningKey"] = (projectId) =>
     Effect.flatMap(Token.randomBits, (signingKey) => rotate({ projectId, signingKey }))
 
-  return { issueBrowserToken, rotateSigningKey }
+  return { findCallback, issueBrowserToken, issueCallback, rotateSigningKey }
 }
 
 /** Finds the browser that a token names, where its project has signed it. */

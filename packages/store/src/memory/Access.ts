@@ -14,6 +14,7 @@ import {
   sessionLifetime,
 } from "@runlease/core/Access"
 import * as BrowserToken from "@runlease/core/BrowserToken"
+import * as CallbackToken from "@runlease/core/CallbackToken"
 import { defaultProject } from "@runlease/core/ControlPlane"
 import * as Ids from "@runlease/core/Ids"
 import * as RunToken from "@runlease/core/RunToken"
@@ -216,6 +217,35 @@ export const make = Effect.fnUntraced(function* (state: State.State): Effect.fn.
         expiresAt: DateTime.unsafeMake(expiresAt),
       }
     }),
+
+    issueCallback: Effect.fnUntraced(function* ({ expiresIn, ...claim }) {
+      const { issuedBy, projectId } = claim
+      const fresh = yield* Token.randomBits
+      const at = yield* state.now
+      if (!projects.has(projectId)) return yield* new ProjectNotFound({ reference: projectId })
+      const issuer = issuedBy && findKey(issuedBy)?.[1]
+      const end = issuer && endOf(issuer, at)
+      if (end !== undefined) return yield* end
+      const signingKey = signingKeys.get(projectId) ?? fresh
+      signingKeys.set(projectId, signingKey)
+      const expiresAt = CallbackToken.expiryOf(at, expiresIn, issuer && expiryOf(issuer))
+      return {
+        token: CallbackToken.sign(signingKey, { ...claim, expiresAt }),
+        expiresAt: DateTime.unsafeMake(expiresAt),
+      }
+    }),
+
+    findCallback: (token) =>
+      Effect.map(state.now, (at) =>
+        Option.flatMap(CallbackToken.read(token), ({ claim, isSignedWith }) => {
+          const signingKey = signingKeys.get(claim.projectId)
+          return signingKey !== undefined &&
+            isSignedWith(signingKey) &&
+            (claim.issuedBy === undefined || isIssuerValid(claim.issuedBy, at))
+            ? Option.some({ claim, expired: claim.expiresAt <= at })
+            : Option.none()
+        }),
+      ),
 
     rotateSigningKey: Effect.fnUntraced(function* (projectId) {
       const fresh = yield* Token.randomBits

@@ -420,7 +420,7 @@ export const make = <X>(
   reads: StoreReads<X>,
   { signals }: Wakeups,
   sendMessage: TellOperation.Tell,
-): ((projectId: Ids.ProjectId) => Leases["Type"]) => {
+): ((projectId: Ids.ProjectId) => Omit<Leases["Type"], "callback">) => {
   const renew = commits.operation(renewOperation<X>())
   const complete = commits.operation(completeOperation<X>())
   const release = commits.operation(ofHolder<X, LeaseLost>("Leases.release"))

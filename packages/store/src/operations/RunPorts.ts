@@ -3,6 +3,7 @@
  *
  * Source: docs/decisions/0039-a-store-implements-rows.md
  */
+import type { Access } from "@runlease/core/Access"
 import { BulkOperation as Model } from "@runlease/core/BulkOperation"
 import { BulkNotFound, BulkOperations } from "@runlease/core/BulkOperations"
 import { Claims } from "@runlease/core/Claims"
@@ -35,6 +36,7 @@ import * as BulkRules from "../rules/BulkRules.js"
 import * as AppendOperation from "./AppendOperation.js"
 import * as BulkParts from "./BulkParts.js"
 import * as ClaimOperation from "./ClaimOperation.js"
+import * as LeaseCallbacks from "./LeaseCallbacks.js"
 import * as LeaseOperations from "./LeaseOperations.js"
 import * as StoreLimits from "./StoreLimits.js"
 import * as StoreRuns from "./StoreRuns.js"
@@ -155,6 +157,7 @@ export const make = <X>(
   store: RunStore<X>,
   commits: RunCommits<X>,
   wakeups: Wakeups,
+  access: Access["Type"],
 ): Effect.Effect<
   (
     projectId: Ids.ProjectId,
@@ -172,13 +175,15 @@ export const make = <X>(
     const runs = StoreRuns.make(commits, reads, sendMessage)
     const schedules = StoreSchedules.make(store, commits)
     const bulk = bulkPort(store, commits, wakeups)
-    return (projectId) =>
-      Context.make(Claims, claims(projectId)).pipe(
-        Context.add(Leases, leases(projectId)),
+    return (projectId) => {
+      const ownRuns = runs(projectId)
+      return Context.make(Claims, claims(projectId)).pipe(
+        Context.add(Leases, LeaseCallbacks.over(leases(projectId), ownRuns, access, projectId)),
         Context.add(Limits, limits(projectId)),
         Context.add(RunLog, runLog(projectId)),
-        Context.add(Runs, runs(projectId)),
+        Context.add(Runs, ownRuns),
         Context.add(Schedules, schedules(projectId)),
         Context.add(BulkOperations, bulk(projectId)),
       )
+    }
   })

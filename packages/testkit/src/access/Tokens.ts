@@ -97,6 +97,42 @@ export const browserTokenTests = (layer: Layer.Layer<Ports, unknown>): void => {
       deepStrictEqual(yield* tags, ["Refused", "Refused", "Refused"])
     }))
 
+  test("a callback says which question it answers until its key ends, and whether it has expired", (clock) =>
+    Effect.gen(function* () {
+      const access = yield* Access
+      const { id: projectId } = yield* access.getProject("default")
+      const { key } = yield* access.createKey({ projectId, name: "key", expiresIn: "3 days" })
+      const claim = { projectId, runId: Ids.RunId.make("run ✓"), interruptId: "paid" }
+      const { token: own } = yield* access.issueCallback({ ...claim, expiresIn: "1 minute" })
+      const { expiresAt, token } = yield* access.issueCallback({ ...claim, issuedBy: key.id })
+      const at = DateTime.toEpochMillis(expiresAt)
+      const found = yield* access.findCallback(token)
+      deepStrictEqual(
+        found,
+        Option.some({ claim: { ...claim, issuedBy: key.id, expiresAt: at }, expired: false }),
+      )
+      const expiries = Effect.map(Effect.forEach([own, token], access.findCallback), (all) =>
+        all.map((one) => Option.getOrUndefined(Option.map(one, ({ expired }) => expired))),
+      )
+      deepStrictEqual(yield* expiries, [false, false])
+      yield* clock.jump(60_000)
+      deepStrictEqual(yield* expiries, [true, false])
+      // No caller is found by it.
+      deepStrictEqual([yield* tagOf(own), yield* tagOf(token)], ["Refused", "Refused"])
+      // A token lasts no longer than the key that makes it, and another project signs none.
+      const late = yield* access.issueCallback({ ...claim, issuedBy: key.id, expiresIn: "365 days" })
+      strictEqual(DateTime.toEpochMillis(late.expiresAt) < at + Duration.toMillis("3 days"), true)
+      const other = yield* access.createProject("callbacks")
+      const foreign = yield* access.issueCallback({ ...claim, projectId: other.id })
+      const [, signature] = partsOf(foreign.token)
+      const forged = Redacted.make(`${Redacted.value(token).slice(0, -64)}${signature}`)
+      deepStrictEqual(yield* access.findCallback(forged), Option.none())
+      yield* access.revokeKey(projectId, key.id)
+      deepStrictEqual(yield* expiries, [true, undefined])
+      yield* access.rotateSigningKey(projectId)
+      deepStrictEqual(yield* expiries, [undefined, undefined])
+    }))
+
   test("a token that its project has not signed is refused", () =>
     Effect.gen(function* () {
       const access = yield* Access

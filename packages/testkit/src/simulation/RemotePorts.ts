@@ -87,6 +87,7 @@ const leasesOf = (
       store.spawn(lease, spawn),
       ({ runId }) => ({ child: runId }),
     ),
+  callback: (lease, callback) => quiet("Callback", store.callback(lease, callback)),
   appendBeside: (lease, events) => quiet("AppendBeside", store.appendBeside(lease, events)),
   tell: (lease, message) =>
     observeCall(

@@ -154,6 +154,9 @@ const requests: Readonly<Record<string, Make>> = {
     },
   }),
   "keys.createProject": ({ fresh }) => ({ body: { slug: fresh } }),
+  "callbacks.issue": () => ({ body: { tool_call_id: "call" } }),
+  "callback.answer": () => ({ body: {} }),
+  "workers.callback": () => ({ body: { interrupt_id: "question" } }),
   "tokens.issue": ({ run }) => ({ body: { scopes: ["read"], run_id: run } }),
   "keys.createKey": () => ({ body: { name: "new" } }),
 }
@@ -163,5 +166,6 @@ export const make = (endpoint: string): Make => requests[endpoint] ?? nothing
 /** The state of the run before the request; a worker holds it where there is none here. */
 export const stateOf = (endpoint: string): "waiting" | "ended" | undefined => {
   if (endpoint === "runs.retry") return "ended"
-  return endpoint === "runs.resume" || endpoint === "runs.followUp" ? "waiting" : undefined
+  const isAnswer = endpoint === "runs.resume" || endpoint === "runs.followUp"
+  return isAnswer || endpoint === "callbacks.issue" ? "waiting" : undefined
 }
