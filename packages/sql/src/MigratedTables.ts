@@ -3,8 +3,8 @@
  */
 import * as SqlClient from "@effect/sql/SqlClient"
 import { SqlError } from "@effect/sql/SqlError"
-import { ControlPlane, type ControlPlaneError } from "@runlease/core"
-import { type RunRows, StoreControlPlane } from "@runlease/store"
+import { ControlPlane, type ControlPlaneError, ControlPlaneUnavailable } from "@runlease/core"
+import { type RunRows, Sealing, StoreControlPlane } from "@runlease/store"
 import Sqlite from "better-sqlite3"
 import { Effect, Option } from "effect"
 import * as Migrations from "./Migrations.js"
@@ -20,6 +20,7 @@ import * as Prune from "./ports/Prune.js"
 import * as SqlAccess from "./ports/SqlAccess.js"
 import * as SqlConversations from "./ports/SqlConversations.js"
 import * as SqlWorkerRegistry from "./ports/SqlWorkerRegistry.js"
+import * as SecretKeyFile from "./sqlite/SecretKeyFile.js"
 import * as SqliteConnection from "./sqlite/SqliteConnection.js"
 import * as SqliteRows from "./sqlite/SqliteRows.js"
 import * as SqliteWakeups from "./sqlite/SqliteWakeups.js"
@@ -61,6 +62,25 @@ const sqliteRunRows = (database: Database, handle: Sqlite.Database): RunRows.Run
   }
 }
 
+/**
+ * Seals by the keys of the environment, and without any by that of the SQLite file. Servers that share a database must have the same key, so
+ * PostgreSQL has none but that of the environment.
+ */
+const secretsOf = Effect.fnUntraced(function* (filename: string | undefined) {
+  const keys = yield* Effect.mapError(
+    Sealing.config,
+    (error) =>
+      new ControlPlaneUnavailable.ControlPlaneUnavailable({
+        operation: "secrets",
+        message: String(error),
+        retryable: false,
+      }),
+  )
+  if (Option.isSome(keys)) return Sealing.make(Effect.succeed(keys.value))
+  if (filename === ":memory:") return yield* Sealing.makeEphemeral
+  return filename === undefined ? undefined : Sealing.make(SecretKeyFile.keys(filename))
+})
+
 /** The services of a control plane on a database. */
 export type Ports = StoreControlPlane.Ports
 
@@ -94,6 +114,7 @@ export const make = Effect.fnUntraced(function* (link: SqlStore.Link) {
     conversations: SqlConversations.make(store),
     prune: Prune.make(store),
     ready: store.ready,
+    secrets: yield* secretsOf(Option.getOrUndefined(handle)?.database.name),
   }
   return yield* StoreControlPlane.make(parts, store.writer, store.wakeups)
 })

@@ -8,6 +8,7 @@ import * as ControlPlane from "@runlease/core/ControlPlane"
 import type { ControlPlaneError } from "@runlease/core/ControlPlaneError"
 import { Conversations } from "@runlease/core/Conversations"
 import type * as Ids from "@runlease/core/Ids"
+import { type Secrets, SecretsUnavailable } from "@runlease/core/Secrets"
 import { Statistics } from "@runlease/core/Statistics"
 import { Summaries } from "@runlease/core/Summaries"
 import { WorkerRegistry } from "@runlease/core/WorkerRegistry"
@@ -18,6 +19,7 @@ import * as StatisticsReads from "./observe/StatisticsReads.js"
 import * as SummaryReads from "./observe/SummaryReads.js"
 import * as RunPorts from "./operations/RunPorts.js"
 import * as Sweeper from "./operations/Sweeper.js"
+import * as Sealing from "./operations/Sealing.js"
 import * as TokenCache from "./operations/TokenCache.js"
 import type { RunStore } from "./rows/RunStore.js"
 
@@ -30,7 +32,15 @@ export interface Parts<X> extends Pick<ControlPlane.ControlPlane["Type"], "prune
   readonly access: Access["Type"]
   readonly registry: (projectId: Ids.ProjectId) => WorkerRegistry["Type"]
   readonly conversations: (projectId: Ids.ProjectId) => Conversations["Type"]
+  /** Seals secrets. Absent where the store has no key for them: then what needs a secret is refused. */
+  readonly secrets?: Secrets["Type"] | undefined
 }
+
+const withoutKey = Sealing.make(
+  new SecretsUnavailable({
+    message: `This server has no key to seal secrets with; set ${Sealing.variable} to 32 bytes in base64, as \`openssl rand -base64 32\` prints them, the same on each server`,
+  }),
+)
 
 /** The services of a control plane, and those of its project `default`. */
 export type Ports = ControlPlane.ControlPlane | Access | ControlPlane.StorePorts
@@ -39,7 +49,7 @@ export type Ports = ControlPlane.ControlPlane | Access | ControlPlane.StorePorts
  * The control plane over the parts of a store, whose commits are `commits`. What is due is done as long as the Scope is open.
  */
 export const make = Effect.fnUntraced(function* <X>(
-  { access, conversations, prune, ready, registry, runs }: Parts<X>,
+  { access, conversations, prune, ready, registry, runs, secrets = withoutKey }: Parts<X>,
   commits: RunCommits.RunCommits<X>,
   wakeups: Wakeups.Wakeups,
 ): Effect.fn.Return<Context.Context<ControlPlane.ControlPlane | Access>, never, Scope.Scope> {
@@ -57,6 +67,7 @@ export const make = Effect.fnUntraced(function* <X>(
     },
     prune,
     ready,
+    secrets,
   })
   return ControlPlane.traced(Context.add(controlPlane, Access, TokenCache.remembering(access, wakeups)))
 })

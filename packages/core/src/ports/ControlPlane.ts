@@ -17,6 +17,7 @@ import * as PayloadCheck from "./PayloadCheck.js"
 import type { RunLog } from "./RunLog.js"
 import type { Runs } from "./Runs.js"
 import type { Schedules } from "./Schedules.js"
+import type { Secrets } from "./Secrets.js"
 import type { Statistics } from "./Statistics.js"
 import type { Summaries } from "./Summaries.js"
 import * as Tracing from "./Tracing.js"
@@ -61,6 +62,9 @@ export class ControlPlane extends Context.Tag("@runlease/core/ControlPlane")<
      */
     readonly prune: (request: PruneRequest) => Effect.Effect<Pruned, ControlPlaneError>
 
+    /** Seals secrets with the key of the store. */
+    readonly secrets: Secrets["Type"]
+
     /** Succeeds when the store answers. */
     readonly ready: Effect.Effect<void, ControlPlaneError>
   }
@@ -75,9 +79,10 @@ export class ControlPlane extends Context.Tag("@runlease/core/ControlPlane")<
 export const traced = (
   store: Context.Context<ControlPlane | Access>,
 ): Context.Context<ControlPlane | Access> => {
-  const { project, ...methods } = Context.get(store, ControlPlane)
+  const { project, secrets, ...methods } = Context.get(store, ControlPlane)
   return Context.make(ControlPlane, {
     ...Tracing.port("ControlPlane", methods),
+    secrets,
     project: (projectId) => Tracing.ports(project(projectId)),
   }).pipe(Context.add(Access, Tracing.port("Access", Context.get(store, Access))))
 }

@@ -20,6 +20,7 @@ import type { RunStore } from "../rows/RunStore.js"
 import { openChildren } from "../rules/ChildTransitions.js"
 import * as LimitRules from "../rules/LimitRules.js"
 import * as RateRules from "../rules/RateRules.js"
+import * as Sealing from "../operations/Sealing.js"
 import * as StoreControlPlane from "../StoreControlPlane.js"
 import * as MemoryAccess from "./Access.js"
 import * as MemoryConversations from "./Conversations.js"
@@ -116,6 +117,7 @@ export const make: Effect.Effect<Context.Context<ControlPlane | Access>, never, 
       registry: (projectId: Ids.ProjectId) => MemoryWorkerRegistry.make(state, wakeups, projectId),
       conversations: (projectId: Ids.ProjectId) => MemoryConversations.make(state, projectId),
       prune: (request: PruneRequest) => prune(state, request),
+      secrets: yield* Sealing.makeEphemeral,
       ready: Effect.void,
     }
     return yield* StoreControlPlane.make(parts, yield* RunCommits.make(runs, wakeups), wakeups)
