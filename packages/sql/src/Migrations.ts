@@ -32,6 +32,7 @@ import scopes from "./migrations/0019_LimitScopes.js"
 import signingKeys from "./migrations/0020_SigningKeys.js"
 import vacuum from "./migrations/0021_Vacuum.js"
 import outbox from "./migrations/0022_Outbox.js"
+import webhooks from "./migrations/0023_Webhooks.js"
 import * as SqlDialect from "./SqlDialect.js"
 
 /** Migrations by number and name. */
@@ -60,6 +61,7 @@ export const all: Migrations = {
   "0020_SigningKeys": Effect.asVoid(signingKeys),
   "0021_Vacuum": vacuum,
   "0022_Outbox": outbox,
+  "0023_Webhooks": webhooks,
 }
 
 /** The table that has the migrations of a database. */

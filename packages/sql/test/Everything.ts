@@ -3,6 +3,7 @@ import {
   type AgentEvent,
   BulkOperations,
   Claims,
+  ControlPlane,
   Conversations,
   Ids,
   Interrupt,
@@ -14,6 +15,7 @@ import {
   Runs,
   Schedules,
   Summaries,
+  Webhooks,
   WorkerRegistry,
 } from "@runlease/core"
 import { Retention } from "@runlease/store"
@@ -97,6 +99,35 @@ const bulk = Effect.gen(function* () {
   yield* list({ status: "completed" })
   yield* TestRuns.eventually(get(id), ({ status }) => status === "completed")
   yield* abort(id)
+})
+
+/** Calls the methods of `Webhooks` and those of its messages, in each variant that has its own statements. */
+const webhooks = Effect.gen(function* () {
+  const { create, deliveries, get, list, remove, retry, retryAll, rotate, test, update } =
+    yield* Webhooks.Webhooks
+  const queue = (yield* ControlPlane.ControlPlane).deliveries
+  const runs = yield* Runs.Runs
+  const { endpoint } = yield* create({ url: "https://example.com", events: ["run.cancelled"] })
+  const { id } = endpoint
+  const request = { most: 8, mostEach: 8, claimMillis: 60_000 }
+  yield* runs.cancel((yield* runs.submit({ agentId: Ids.AgentId.make("agent") })).run.runId)
+  yield* test(id)
+  const { claimed } = yield* queue.claim({ ...request, busy: new Map() })
+  yield* queue.claim({ ...request, busy: new Map([[id, 8]]) })
+  for (const { delivery } of claimed) {
+    yield* queue.settle(delivery, { _tag: "Failed", status: null, error: "refused", retryMillis: null })
+    yield* retry(delivery.id)
+  }
+  yield* retryAll(id)
+  for (const status of [undefined, "pending", "delivered", "dead"] as const) {
+    yield* deliveries({ status })
+    yield* deliveries({ status, endpointId: id })
+  }
+  yield* get(id)
+  yield* list()
+  yield* update(id, { enabled: true })
+  yield* rotate(id)
+  yield* remove(id)
 })
 
 /** Calls the methods of `Limits`, in each variant that has its own statements. */
@@ -269,6 +300,7 @@ export const everything = Effect.gen(function* () {
 
   yield* schedules
   yield* bulk
+  yield* webhooks
 
   const project = yield* access.getProject("default")
   const { key, token } = yield* access.createKey({ projectId: project.id, name: "key" })

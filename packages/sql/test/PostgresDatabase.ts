@@ -1,13 +1,18 @@
 import * as TestDatabase from "@runlease/test-postgres/TestDatabase"
 import type { Ids } from "@runlease/core"
-import { Retention } from "@runlease/store"
-import { Effect, Exit, Layer, Redacted, Scope } from "effect"
+import { Retention, Sealing } from "@runlease/store"
+import { ConfigProvider, Effect, Exit, Layer, Redacted, Scope } from "effect"
 import * as Pg from "pg"
 import { afterAll } from "vitest"
 import { SqlControlPlane, StoreTime } from "../src/index.js"
 
 /** The URL of a new database, which the Scope drops. */
 export const url = Effect.map(TestDatabase.make(), (made) => Redacted.make(made))
+
+/** The environment of a server that has a key for secrets. */
+export const secretKey = Layer.setConfigProvider(
+  ConfigProvider.fromMap(new Map([[Sealing.variable, Buffer.alloc(32, 7).toString("base64")]])),
+)
 
 /**
  * A control plane on a new database for each test of the file that calls this, by the test's Clock. The databases are copies of one that
@@ -27,7 +32,7 @@ export const layerOfFile = () => {
       const template = yield* Effect.promise(() => Effect.runPromise(migrated))
       return SqlControlPlane.layerPostgres({ url: Redacted.make(yield* TestDatabase.make(template)) })
     }),
-  ).pipe(Layer.provide(Layer.succeed(StoreTime.StoreTime, "clock")))
+  ).pipe(Layer.provide(Layer.succeed(StoreTime.StoreTime, "clock")), Layer.provide(secretKey))
 }
 
 /** Runs a statement on a connection of its own. */

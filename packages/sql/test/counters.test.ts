@@ -44,6 +44,8 @@ const work = Effect.gen(function* () {
 
 /** Makes the database one of before it counted. */
 const uncounted = [
+  "DROP TABLE webhook_endpoints",
+  "DROP TABLE webhook_deliveries",
   "DROP TABLE runlease_outbox",
   "DROP TABLE runlease_outbox_refused",
   "ALTER TABLE projects DROP COLUMN signing_key",

@@ -119,6 +119,7 @@ describe("a control plane on an SQLite file", () => {
         { name: "SigningKeys" },
         { name: "Vacuum" },
         { name: "Outbox" },
+        { name: "Webhooks" },
       ])
       const projects = yield* sql<{ readonly slug: string }>`SELECT slug FROM projects`
       deepStrictEqual(projects, [{ slug: "default" }])

@@ -103,7 +103,10 @@ describe("query plans of PostgreSQL", () => {
     Effect.gen(function* () {
       const url = yield* PostgresDatabase.url
       const clock = Layer.succeed(StoreTime.StoreTime, "clock")
-      const layer = Layer.provide(SqlControlPlane.layerPostgres({ url }), clock)
+      const layer = SqlControlPlane.layerPostgres({ url }).pipe(
+        Layer.provide(clock),
+        Layer.provide(PostgresDatabase.secretKey),
+      )
       // Migrations are exempt.
       yield* Effect.scoped(Layer.build(layer))
       const statements = new Map<string, ReadonlyArray<unknown>>()
@@ -166,6 +169,7 @@ describe("query plans of PostgreSQL", () => {
           "runlease_migrations",
           "runlease_outbox_refused",
           "schedules",
+          "webhook_endpoints",
           "workers",
         ],
       )

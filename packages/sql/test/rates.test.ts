@@ -29,6 +29,8 @@ const list = Effect.flatMap(Limits.Limits, (limits) => limits.list())
 
 /** Makes the database one of the version before. */
 const former = [
+  "DROP TABLE webhook_endpoints",
+  "DROP TABLE webhook_deliveries",
   "DROP TABLE runlease_outbox",
   "DROP TABLE runlease_outbox_refused",
   "ALTER TABLE projects DROP COLUMN signing_key",

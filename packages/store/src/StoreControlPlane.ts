@@ -18,6 +18,7 @@ import * as Wakeups from "./commit/Wakeups.js"
 import * as StatisticsReads from "./observe/StatisticsReads.js"
 import * as SummaryReads from "./observe/SummaryReads.js"
 import * as RunPorts from "./operations/RunPorts.js"
+import * as StoreWebhooks from "./operations/StoreWebhooks.js"
 import * as Sweeper from "./operations/Sweeper.js"
 import * as Sealing from "./operations/Sealing.js"
 import * as TokenCache from "./operations/TokenCache.js"
@@ -53,7 +54,7 @@ export const make = Effect.fnUntraced(function* <X>(
   commits: RunCommits.RunCommits<X>,
   wakeups: Wakeups.Wakeups,
 ): Effect.fn.Return<Context.Context<ControlPlane.ControlPlane | Access>, never, Scope.Scope> {
-  const runPorts = yield* RunPorts.make(runs, commits, wakeups, access)
+  const runPorts = yield* RunPorts.make(runs, commits, wakeups, { access, secrets })
   yield* Effect.forkScoped(Sweeper.run(runs, commits, wakeups))
   const controlPlane = Context.make(ControlPlane.ControlPlane, {
     project: (projectId) => {
@@ -68,6 +69,7 @@ export const make = Effect.fnUntraced(function* <X>(
     prune,
     ready,
     secrets,
+    deliveries: StoreWebhooks.queue(commits, wakeups),
   })
   return ControlPlane.traced(Context.add(controlPlane, Access, TokenCache.remembering(access, wakeups)))
 })

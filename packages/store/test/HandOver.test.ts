@@ -12,6 +12,7 @@ import * as MemoryRows from "../src/memory/MemoryRows.js"
 import * as State from "../src/memory/State.js"
 import * as MemoryWorkerRegistry from "../src/memory/WorkerRegistry.js"
 import * as RunCommits from "../src/commit/RunCommits.js"
+import * as Sealing from "../src/operations/Sealing.js"
 import * as RunPorts from "../src/operations/RunPorts.js"
 import type { RunStore } from "../src/rows/RunStore.js"
 import * as Wakeups from "../src/commit/Wakeups.js"
@@ -53,7 +54,9 @@ const makeStore = Effect.gen(function* () {
   }
   const wakeups = yield* Wakeups.make
   const access = yield* MemoryAccess.make(state)
-  const ports = yield* RunPorts.make(store, yield* RunCommits.make(store, wakeups), wakeups, access)
+  const secrets = yield* Sealing.makeEphemeral
+  const commits = yield* RunCommits.make(store, wakeups)
+  const ports = yield* RunPorts.make(store, commits, wakeups, { access, secrets })
   const project = ports(projectId)
   const registry = MemoryWorkerRegistry.make(state, wakeups, projectId)
   return {

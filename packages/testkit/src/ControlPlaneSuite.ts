@@ -1,5 +1,5 @@
 /**
- * Every suite of a store: its ports, access, projects, pruning, schedules, bulk operations, statistics, summaries, interruption and spans.
+ * Every suite of a store: its ports, access, projects, pruning, schedules, bulk operations, statistics, summaries, webhooks, interruption and spans.
  */
 import type { Access } from "@runlease/core/Access"
 import type { ControlPlane, StorePorts } from "@runlease/core/ControlPlane"
@@ -16,10 +16,11 @@ import * as PruneSuite from "./PruneSuite.js"
 import * as StatisticsSuite from "./StatisticsSuite.js"
 import * as SummariesSuite from "./SummariesSuite.js"
 import * as TracingSuite from "./TracingSuite.js"
+import * as WebhooksSuite from "./WebhooksSuite.js"
 
 /**
  * Declares those tests of `suite` that need more than the ports of one project: of a lapse, of `Access`, of the isolation of projects, of
- * pruning, of schedules, of bulk operations, of statistics, of summaries, of interrupted calls, and of spans.
+ * pruning, of schedules, of bulk operations, of statistics, of summaries, of webhooks, of interrupted calls, and of spans.
  */
 export const suiteBesidePorts = (
   name: string,
@@ -33,6 +34,7 @@ export const suiteBesidePorts = (
   BulkSuite.suite(name, layer)
   StatisticsSuite.suite(name, layer)
   SummariesSuite.suite(name, layer)
+  WebhooksSuite.suite(name, layer)
   InterruptionSuite.suite(name, layer)
   TracingSuite.suiteStore(name, layer)
 }

@@ -2,7 +2,7 @@
  * The control plane as a server uses it: every project's ports, and whether the store is up.
  *
  * The ports themselves (`Claims`, `Leases`, `Limits`, `RunLog`, `Runs`, `WorkerRegistry`, `Conversations`, `Schedules`, `BulkOperations`,
- * `Statistics`, `Summaries`) are each bound to one project, so that ids of another project do not exist for its users.
+ * `Statistics`, `Summaries`, `Webhooks`) are each bound to one project, so that ids of another project do not exist for its users.
  */
 import { Context, type Duration, Effect, Layer } from "effect"
 import { Access, type ProjectNotFound } from "./Access.js"
@@ -21,13 +21,14 @@ import type { Secrets } from "./Secrets.js"
 import type { Statistics } from "./Statistics.js"
 import type { Summaries } from "./Summaries.js"
 import * as Tracing from "./Tracing.js"
+import type { DeliveryQueue, Webhooks } from "./Webhooks.js"
 import type { WorkerRegistry } from "./WorkerRegistry.js"
 
 /** Every port of one project that workers and clients use, in process or over HTTP. */
 export type ProjectPorts = Claims | Conversations | Leases | Limits | RunLog | Runs | WorkerRegistry
 
 /** Every port of one project that a store has. */
-export type StorePorts = ProjectPorts | BulkOperations | Schedules | Statistics | Summaries
+export type StorePorts = ProjectPorts | BulkOperations | Schedules | Statistics | Summaries | Webhooks
 
 /**
  * Which finished runs are to be deleted, and how many at most.
@@ -58,12 +59,16 @@ export class ControlPlane extends Context.Tag("@runlease/core/ControlPlane")<
     /**
      * Deletes some finished runs that are old enough, with their events, details and sessions, in one small commit;
      * then conversations that have lost their last run this way and are as old themselves. A public id that was
-     * pruned may be used again. The counters of periods that are as old go too, and bulk operations that ended by then.
+     * pruned may be used again. The counters of periods that are as old go too, and bulk operations that ended by then, and
+     * messages of webhooks 30 days after their end.
      */
     readonly prune: (request: PruneRequest) => Effect.Effect<Pruned, ControlPlaneError>
 
     /** Seals secrets with the key of the store. */
     readonly secrets: Secrets["Type"]
+
+    /** The messages of webhooks of all projects, for what sends them. */
+    readonly deliveries: DeliveryQueue
 
     /** Succeeds when the store answers. */
     readonly ready: Effect.Effect<void, ControlPlaneError>
@@ -79,10 +84,11 @@ export class ControlPlane extends Context.Tag("@runlease/core/ControlPlane")<
 export const traced = (
   store: Context.Context<ControlPlane | Access>,
 ): Context.Context<ControlPlane | Access> => {
-  const { project, secrets, ...methods } = Context.get(store, ControlPlane)
+  const { deliveries, project, secrets, ...methods } = Context.get(store, ControlPlane)
   return Context.make(ControlPlane, {
     ...Tracing.port("ControlPlane", methods),
     secrets,
+    deliveries,
     project: (projectId) => Tracing.ports(project(projectId)),
   }).pipe(Context.add(Access, Tracing.port("Access", Context.get(store, Access))))
 }

@@ -76,8 +76,8 @@ export const readDue = (
 
 /**
  * When the next lease lapses, wait expires, delay ends, limit of time is reached or limit of concurrency is looked at, and when the next
- * schedule ticks; null when none does. Whether a bulk operation has runs left, whether some limit with a name has agents, and whether
- * the outbox has a row.
+ * schedule ticks; null when none does. Whether a bulk operation has runs left, whether some limit with a name has agents, whether
+ * the outbox has a row, and whether there is an endpoint of a webhook; when the next message to one is due.
  */
 export const nextDue = ({
   sql,
@@ -89,6 +89,8 @@ export const nextDue = ({
       readonly bulk: number | null
       readonly named: number | null
       readonly outbox: number | null
+      readonly endpoints: number | null
+      readonly deliveries: number | null
     }>`
       SELECT MIN(due) AS due, (
         SELECT next_at FROM schedules WHERE next_at IS NOT NULL ORDER BY next_at LIMIT 1
@@ -98,7 +100,11 @@ export const nextDue = ({
         SELECT 1 FROM limit_agents LIMIT 1
       ) AS named, (
         SELECT 1 FROM runlease_outbox LIMIT 1
-      ) AS outbox FROM (
+      ) AS outbox, (
+        SELECT 1 FROM webhook_endpoints LIMIT 1
+      ) AS endpoints, (
+        SELECT next_at FROM webhook_deliveries WHERE next_at IS NOT NULL ORDER BY next_at LIMIT 1
+      ) AS deliveries FROM (
         SELECT due FROM (
           SELECT lease_expires_at AS due FROM leases WHERE lease_owner IS NOT NULL
           AND lease_expires_at IS NOT NULL ORDER BY lease_expires_at LIMIT 1
@@ -136,5 +142,7 @@ export const nextDue = ({
       bulk: row?.bulk != null,
       named: row?.named != null,
       outbox: row?.outbox != null,
+      endpoints: row?.endpoints != null,
+      deliveries: row?.deliveries ?? null,
     }),
   )

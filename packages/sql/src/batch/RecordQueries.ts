@@ -55,18 +55,22 @@ export const rows =
     const { dialect, sql } = database
     const { key, name } = table
     const columns = columnsOf(table)
+    const exceptThose = (without: Parameters<Records.RecordRows<R, SqlError>["due"]>[2]): Fragment =>
+      without === undefined || without.values.length === 0
+        ? sql``
+        : sql`AND NOT (${sql.in(`t.${without.column}`, without.values)})`
     const locked = (rest: Fragment) =>
       dialect.holding(select(database, table, sql`${rest} ${dialect.lock("t", `t.${key}`)}`))
     return {
       find: (ref) => Effect.map(locked(named(database, ref)), ([found]) => found),
 
       // Their sizes are read first. Neither database reads a long text to measure its size.
-      due: (now, { bytes, count }) =>
+      due: (now, { bytes, count }, without) =>
         Effect.flatMap(
           dialect.holding(
             sql<{ readonly key: number; readonly bytes: number }>`
               SELECT ${sql.literal(`t.${key} AS key, octet_length(t.body) AS bytes FROM ${name} t`)}
-              WHERE t.next_at <= ${now} ORDER BY t.next_at LIMIT ${count} + 0 ${dialect.lockFree("t")}`,
+              WHERE t.next_at <= ${now} ${exceptThose(without)} ORDER BY t.next_at LIMIT ${count} + 0 ${dialect.lockFree("t")}`,
           ),
           (sized) => {
             const sizes = sized.map((row) => Number(row.bytes))
@@ -83,6 +87,13 @@ export const rows =
         Effect.zipRight(
           dialect.lockNames([`${name}/${projectId}/${value}`]),
           locked(sql`WHERE t.project_id = ${projectId} AND ${sql.literal(`t.${column}`)} = ${value}`),
+        ),
+
+      ofProjects: (projectIds) =>
+        select(
+          database,
+          table,
+          sql`WHERE ${sql.in("t.project_id", projectIds)} ORDER BY ${sql.literal(`t.${key}`)}`,
         ),
 
       write: ({ inserted = [], removed = [], updated = [] }) => {
@@ -136,8 +147,28 @@ export const reads =
           sql`WHERE ${sql.and(conditions)} ORDER BY ${sql.literal(`t.${table.key}`)} DESC LIMIT ${limit + 1}`,
         )
       },
+
+      projects: Effect.map(
+        sql<{ readonly project_id: string }>`SELECT DISTINCT project_id FROM ${sql.literal(table.name)}`,
+        (found) => found.map(({ project_id }) => project_id),
+      ),
     }
   }
+
+/** Deletes the messages of a project that ended by an instant, at most `limit`. Returns whether there may be more. */
+export const pruneDeliveries = (
+  { sql }: Database,
+  projectId: Ids.ProjectId,
+  before: number,
+  limit: number,
+): Effect.Effect<boolean, SqlError> =>
+  Effect.map(
+    sql`DELETE FROM webhook_deliveries WHERE delivery_pk IN (
+      SELECT delivery_pk FROM webhook_deliveries WHERE project_id = ${projectId} AND finished_at <= ${before}
+      ORDER BY finished_at LIMIT ${limit}
+    ) RETURNING delivery_pk`,
+    (deleted) => deleted.length === limit,
+  )
 
 /** Deletes the bulk operations of a project that ended by an instant, at most `limit`. Returns whether there may be more. */
 export const pruneBulk = (

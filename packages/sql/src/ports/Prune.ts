@@ -1,7 +1,7 @@
-/** Deleting finished runs, the conversations left without any, and ended bulk operations, a bounded number of rows at a time. */
+/** Deleting finished runs, the conversations left without any, ended bulk operations, and old messages of webhooks, a bounded number of rows at a time. */
 import type { SqlError } from "@effect/sql/SqlError"
 import { ControlPlane, type Ids, type Run } from "@runlease/core"
-import { CounterRows } from "@runlease/store"
+import { CounterRows, WebhookRules } from "@runlease/store"
 import { Duration, Effect, Either, Function } from "effect"
 import * as RecordQueries from "../batch/RecordQueries.js"
 import * as CounterQueries from "../batch/CounterQueries.js"
@@ -166,8 +166,17 @@ const pruneOne = (
     const limits = yield* LimitReads.prune(store, request.projectId, rowsPerCommit)
     const flows = yield* FlowQueries.prune(store, request.projectId, batch.before, rowsPerCommit)
     const bulk = yield* RecordQueries.pruneBulk(store, request.projectId, batch.before, batch.limit)
+    const deliveries = yield* RecordQueries.pruneDeliveries(
+      store,
+      request.projectId,
+      now - WebhookRules.keptMillis,
+      batch.limit,
+    )
     const counters = yield* pruneCounters(store, batch)
-    return Either.right({ pruned, more: counters || conversations || limits || bulk || flows })
+    return Either.right({
+      pruned,
+      more: counters || conversations || limits || bulk || flows || deliveries,
+    })
   })
 
 export const make = (store: SqlStore): ControlPlane.ControlPlane["Type"]["prune"] =>

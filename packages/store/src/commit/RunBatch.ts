@@ -9,6 +9,7 @@
 import type { LogEvent } from "@runlease/core/AgentEvent"
 import { DateTime, Duration, Effect, Iterable } from "effect"
 import * as FairRules from "../rules/FairRules.js"
+import * as WebhookRules from "../rules/WebhookRules.js"
 import type * as LimitRules from "../rules/LimitRules.js"
 import type { RunState } from "../rules/RunState.js"
 import { type Consequence, isRunnable, type NewEntry, type Transition } from "../rules/Transition.js"
@@ -28,6 +29,7 @@ import {
 import * as Fairness from "../traits/Fairness.js"
 import * as Families from "../traits/Families.js"
 import * as Limits from "../traits/Limits.js"
+import * as Webhooks from "../traits/Webhooks.js"
 import * as WaitingClaims from "./WaitingClaims.js"
 import type * as ClaimSearch from "./ClaimSearch.js"
 import type { RememberedLeases } from "./RememberedLeases.js"
@@ -44,6 +46,7 @@ export type LimitsSeen = { -readonly [K in keyof LimitRules.ScopedLimits]: boole
 export interface Memory {
   readonly leases: RememberedLeases
   readonly limitsSeen: LimitsSeen
+  readonly webhookProjects: Webhooks.WebhookProjects
   routes: Fairness.Routes | undefined
 }
 
@@ -143,7 +146,7 @@ export const make = <X>(
   memory: Memory,
   { handOver, now, remembered, runs, search }: Beginning<X>,
 ): RunBatch<X> => {
-  const { limitsSeen, leases } = memory
+  const { limitsSeen, leases, webhookProjects } = memory
   const measured = StoreMetrics.ofCommit()
   const counters = CounterRows.make(now)
   const entries = new Map<string, Entry>()
@@ -165,6 +168,7 @@ export const make = <X>(
   let limitsEntered: Limits.Limits<X> | undefined
   let familiesEntered: Families.Families<X> | undefined
   let fairnessEntered: Fairness.Fairness<X> | undefined
+  let webhooksEntered: Webhooks.Webhooks<X> | undefined
 
   const limits = (): Limits.Limits<X> =>
     (limitsEntered ??= Limits.enter({
@@ -185,6 +189,14 @@ export const make = <X>(
 
   const fairness = (): Fairness.Fairness<X> =>
     (fairnessEntered ??= Fairness.enter({ apply, entered: takeEntered }, rows, routes()))
+
+  const webhooks = (): Webhooks.Webhooks<X> =>
+    (webhooksEntered ??= Webhooks.enter({
+      now,
+      rows,
+      projects: webhookProjects,
+      labelsOf: (run) => entryOf(run).details.labels,
+    }))
 
   const enter = (run: StoredRun, unchecked = false): Entry => {
     const log = logKey(run.state.spec)
@@ -249,6 +261,9 @@ export const make = <X>(
     if (state.limits !== null || before.limits !== null) limits().changed(before, state)
     if (mayBeRanked(state) && FairRules.enters(before, state)) entering.add(entry)
     entry.run = { key: entry.run.key, state }
+    if (state.status !== before.status && webhookProjects.names?.has(state.spec.projectId) !== false) {
+      for (const event of WebhookRules.ofRun(state)) webhooks().add(event, entry.run)
+    }
     entry.entries.push(...added)
     changed.add(entry)
     for (const consequence of consequences) follow(entry, consequence)
@@ -433,8 +448,16 @@ export const make = <X>(
       }
       if (entering.size > 0) yield* fairness().rank
     }
+    if (webhooksEntered !== undefined) yield* webhooksEntered.prepare
     yield* rows.together(
-      [write(), advance(false), ...lateReads, handOver.read(), ...(fairnessEntered?.store() ?? [])],
+      [
+        write(),
+        advance(false),
+        ...lateReads,
+        handOver.read(),
+        ...(fairnessEntered?.store() ?? []),
+        ...(webhooksEntered?.store() ?? []),
+      ],
       "commit",
     )
   })
@@ -473,6 +496,7 @@ export const make = <X>(
       const left = stillRunnable()
       if (left.length > 0) yield* wakeups.runnable(left.map(({ state }) => state.spec))
       if (limitsEntered?.checksSoon() === true) yield* wakeups.dueSooner
+      if (webhooksEntered?.some() === true) yield* wakeups.messages
       if (limitsEntered !== undefined && limitsEntered.freed.size > 0)
         yield* wakeups.freed(limitsEntered.freed)
       yield* measured.publish

@@ -17,6 +17,7 @@ import * as WaitingClaims from "./WaitingClaims.js"
 import * as RememberedLeases from "./RememberedLeases.js"
 import * as RunBatch from "./RunBatch.js"
 import * as StoreMetrics from "./StoreMetrics.js"
+import type { WebhookProjects } from "../traits/Webhooks.js"
 import { logKey, type Wakeups } from "./Wakeups.js"
 
 /**
@@ -248,6 +249,8 @@ export type RunOperation<Request, Decision, A, E, X> = Operation<
 /** The queue of a store of runs. `limitsSeen`: what this process has read last of limits that no submission names. */
 export interface RunCommits<X> extends CommitQueue<ClaimSearch.Request, RunBatch.RunBatch<X>, X> {
   readonly limitsSeen: RunBatch.LimitsSeen
+  /** The projects that may have endpoints of webhooks. */
+  readonly webhookProjects: WebhookProjects
 }
 
 /**
@@ -309,6 +312,7 @@ export const make = <X>(
     const memory: RunBatch.Memory = {
       leases: makeRemembered(),
       limitsSeen: { ...LimitRules.noScopedLimits, read: false },
+      webhookProjects: { names: undefined },
       routes: undefined,
     }
     const queue = makeQueue<ClaimSearch.Request, RunBatch.RunBatch<X>, X>({
@@ -324,5 +328,6 @@ export const make = <X>(
       isolates,
       unavailable,
     })
-    return Effect.map(queue, (commits) => ({ ...commits, limitsSeen: memory.limitsSeen }))
+    const { limitsSeen, webhookProjects } = memory
+    return Effect.map(queue, (commits) => ({ ...commits, limitsSeen, webhookProjects }))
   })

@@ -49,6 +49,12 @@ export interface Wakeups {
   /** Ends the pause of `unlessSooner` that lasts, or the next one: a bulk operation has begun, or a limit has its next token soon. */
   readonly dueSooner: Effect.Effect<void>
 
+  /** Says that a message of a webhook may be due. */
+  readonly messages: Effect.Effect<void>
+
+  /** Waits until a message of a webhook may be due. One waiter gets each wake-up. */
+  readonly untilMessages: Effect.Effect<void>
+
   /** Waits for so long, or until something is due sooner here. */
   readonly unlessSooner: (duration: Duration.Duration) => Effect.Effect<void>
 
@@ -94,6 +100,7 @@ export const make: Effect.Effect<Wakeups> = Effect.sync(() => {
   const logs = makeRegistry<(growth: LogGrowth) => void>()
   const workers = makeRegistry<Queue.Queue<LeaseSignal>>()
   const sooner = Effect.unsafeMakeLatch(false)
+  const messages = Effect.unsafeMakeLatch(false)
   let tokenEndings = 0
 
   const logsGrew = (growths: Iterable<LogGrowth>): Effect.Effect<void> =>
@@ -114,6 +121,8 @@ export const make: Effect.Effect<Wakeups> = Effect.sync(() => {
     logListener: logs.join,
     logsGrew,
     dueSooner: sooner.open,
+    messages: messages.open,
+    untilMessages: Effect.zipRight(messages.await, messages.close),
     unlessSooner: (duration) => Effect.zipRight(Effect.timeoutOption(sooner.await, duration), sooner.close),
     all: Effect.suspend(() => {
       tokenEndings += 1

@@ -15,12 +15,13 @@ import { Clock, type Context, DateTime, Duration, Effect, Either, Layer, type Sc
 import * as RunCommits from "../commit/RunCommits.js"
 import * as Wakeups from "../commit/Wakeups.js"
 import * as CounterRows from "../rows/CounterRows.js"
-import { bulkOperations } from "../rows/Records.js"
+import { bulkOperations, webhookDeliveries } from "../rows/Records.js"
 import type { RunStore } from "../rows/RunStore.js"
 import { openChildren } from "../rules/ChildTransitions.js"
 import * as LimitRules from "../rules/LimitRules.js"
 import * as RateRules from "../rules/RateRules.js"
 import * as Sealing from "../operations/Sealing.js"
+import * as WebhookRules from "../rules/WebhookRules.js"
 import * as StoreControlPlane from "../StoreControlPlane.js"
 import * as MemoryAccess from "./Access.js"
 import * as MemoryConversations from "./Conversations.js"
@@ -46,6 +47,15 @@ const pruneConversations = (project: State.ProjectState, before: number): void =
 /** Deletes the bulk operations of a project that ended by an instant. */
 const pruneBulk = (state: State.State, projectId: string, before: number): void => {
   const { rows } = MemoryRecords.tableOf(state, bulkOperations)
+  for (const { key, record } of rows.values()) {
+    const { finishedAt } = record
+    if (record.projectId === projectId && finishedAt !== null && finishedAt <= before) rows.delete(key)
+  }
+}
+
+/** Deletes the messages of webhooks of a project that ended by an instant. */
+const pruneDeliveries = (state: State.State, projectId: string, before: number): void => {
+  const { rows } = MemoryRecords.tableOf(state, webhookDeliveries)
   for (const { key, record } of rows.values()) {
     const { finishedAt } = record
     if (record.projectId === projectId && finishedAt !== null && finishedAt <= before) rows.delete(key)
@@ -87,6 +97,7 @@ const prune = (state: State.State, request: PruneRequest): Effect.Effect<Pruned>
         if (LimitRules.isIdle(usage) && usage.tat <= RateRules.fullBy(now)) project.limits.delete(usage.limit)
       }
       pruneBulk(state, request.projectId, before)
+      pruneDeliveries(state, request.projectId, now - WebhookRules.keptMillis)
       MemoryFlows.prune(project, before)
     }
     return Either.right({ pruned: pruned.length, more })

@@ -41,10 +41,12 @@ export const rows =
         all(state, table).find(({ record }) => record.id === id && record.projectId === projectId),
       ),
 
-    due: (now, { count }) =>
+    due: (now, { count }, without) =>
       Effect.sync(() =>
         all(state, table)
           .flatMap((stored) => {
+            const value = without && table.columns[without.column]?.of(stored.record)
+            if (typeof value === "string" && without?.values.includes(value) === true) return []
             const dueAt = table.dueAt(stored.record)
             return dueAt === null || dueAt > now ? [] : [{ dueAt, stored }]
           })
@@ -59,6 +61,9 @@ export const rows =
           ({ record }) => record.projectId === projectId && table.columns[column]?.of(record) === value,
         ),
       ),
+
+    ofProjects: (projectIds) =>
+      Effect.sync(() => all(state, table).filter(({ record }) => projectIds.includes(record.projectId))),
 
     write: ({ inserted = [], removed = [], updated = [] }) =>
       Effect.sync(() => {
@@ -100,4 +105,6 @@ export const reads =
           .sort((a, b) => b.key - a.key)
           .slice(0, limit + 1)
       }),
+
+    projects: Effect.sync(() => Array.from(new Set(all(state, table).map(({ record }) => record.projectId)))),
   })

@@ -1,5 +1,5 @@
 /**
- * The ports about runs, schedules and bulk operations, over a store that implements rows.
+ * The ports about runs, schedules, bulk operations and webhooks, over a store that implements rows.
  *
  * Source: docs/decisions/0039-a-store-implements-rows.md
  */
@@ -24,6 +24,8 @@ import {
 } from "@runlease/core/RunLog"
 import { Runs } from "@runlease/core/Runs"
 import { Schedules } from "@runlease/core/Schedules"
+import type { Secrets } from "@runlease/core/Secrets"
+import { Webhooks } from "@runlease/core/Webhooks"
 import { Context, Effect, Schema, type Scope } from "effect"
 import type { RunCommits } from "../commit/RunCommits.js"
 import type { Wakeups } from "../commit/Wakeups.js"
@@ -41,6 +43,7 @@ import * as LeaseOperations from "./LeaseOperations.js"
 import * as StoreLimits from "./StoreLimits.js"
 import * as StoreRuns from "./StoreRuns.js"
 import * as StoreSchedules from "./StoreSchedules.js"
+import * as StoreWebhooks from "./StoreWebhooks.js"
 import * as TellOperation from "./TellOperation.js"
 
 // The port of bulk operations over a store.
@@ -152,16 +155,16 @@ const runLogPort = <X>(
     })
   })
 
-/** The ports about runs, schedules and bulk operations of any project. Logs are followed until the Scope closes. */
+/** The ports about runs, schedules, bulk operations and webhooks of any project. Logs are followed until the Scope closes. */
 export const make = <X>(
   store: RunStore<X>,
   commits: RunCommits<X>,
   wakeups: Wakeups,
-  access: Access["Type"],
+  { access, secrets }: { readonly access: Access["Type"]; readonly secrets: Secrets["Type"] },
 ): Effect.Effect<
   (
     projectId: Ids.ProjectId,
-  ) => Context.Context<BulkOperations | Claims | Leases | Limits | RunLog | Runs | Schedules>,
+  ) => Context.Context<BulkOperations | Claims | Leases | Limits | RunLog | Runs | Schedules | Webhooks>,
   never,
   Scope.Scope
 > =>
@@ -175,6 +178,7 @@ export const make = <X>(
     const runs = StoreRuns.make(commits, reads, sendMessage)
     const schedules = StoreSchedules.make(store, commits)
     const bulk = bulkPort(store, commits, wakeups)
+    const webhooks = StoreWebhooks.make(store, commits, wakeups, secrets)
     return (projectId) => {
       const ownRuns = runs(projectId)
       return Context.make(Claims, claims(projectId)).pipe(
@@ -184,6 +188,7 @@ export const make = <X>(
         Context.add(Runs, ownRuns),
         Context.add(Schedules, schedules(projectId)),
         Context.add(BulkOperations, bulk(projectId)),
+        Context.add(Webhooks, webhooks(projectId)),
       )
     }
   })

@@ -14,7 +14,8 @@ import * as Turns from "../commit/Turns.js"
 import { slowPoll, type Wakeups } from "../commit/Wakeups.js"
 import * as ClaimSearch from "../commit/ClaimSearch.js"
 import type { RunKey, StoredRun } from "../rows/RunRows.js"
-import type { RunStore } from "../rows/RunStore.js"
+import { webhookEndpoints } from "../rows/Records.js"
+import type { NextDue, RunStore } from "../rows/RunStore.js"
 import * as StoreReads from "../rows/StoreReads.js"
 import * as BulkParts from "./BulkParts.js"
 import * as TickOperation from "./TickOperation.js"
@@ -134,14 +135,32 @@ export const run = <X>(
     let parts = 0
     return Effect.repeat(workOnce, { while: (worked) => worked && ++parts < mostParts })
   })
+  const { webhookProjects } = commits
+  const projects = Effect.mapError(reads.records(webhookEndpoints).projects, (error) =>
+    unavailable("Sweep", error),
+  )
+  /**
+   * Notes the projects that have got endpoints, and wakes the sender of messages. A commit takes away the projects that have none, so one
+   * that gets its first endpoint meanwhile stays.
+   */
+  const lookAtWebhooks = (due: NextDue, now: number) =>
+    Effect.gen(function* () {
+      const found = due.endpoints ? yield* projects : []
+      if (webhookProjects.names === undefined) webhookProjects.names = new Set(found)
+      else for (const id of found) webhookProjects.names.add(id)
+      if (due.deliveries !== null && due.deliveries <= now) yield* wakeups.messages
+    })
   const pause = Effect.gen(function* () {
     const { due, now } = yield* times
+    yield* lookAtWebhooks(due, now)
     // Another server may have set the first one. That there is none any more is for a commit to read, since a setting may be under way.
     if (due.named) commits.limitsSeen.named = true
     const ofRuns = yield* pauseOf(due.runs, Effect.succeed(now), sweepNow)
     const ofSchedules = yield* pauseOf(due.schedules, civilNow, tickNow)
     const ofBulk = due.bulk && (yield* Effect.zipLeft(workNow, LoopTurn.next)) ? Duration.zero : slowPoll
-    return Duration.min(Duration.min(ofRuns, ofSchedules), ofBulk)
+    const ofMessages =
+      due.deliveries === null || due.deliveries <= now ? slowPoll : Duration.millis(due.deliveries - now)
+    return Duration.min(Duration.min(ofRuns, ofSchedules), Duration.min(ofBulk, ofMessages))
   })
   return pause.pipe(
     Effect.tapError((error) => Effect.logWarning("The sweep failed and will be tried again", error)),

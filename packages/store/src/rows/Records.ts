@@ -1,5 +1,6 @@
 /**
- * Rows that are a record: JSON, with columns for what records are found by. Schedules and bulk operations are such rows.
+ * Rows that are a record: JSON, with columns for what records are found by. Schedules, bulk operations, and the endpoints and messages of
+ * webhooks are such rows.
  *
  * `X` is the failure of the store. Instants are milliseconds since the epoch.
  *
@@ -10,6 +11,7 @@ import { Effect } from "effect"
 import type { BulkRecord } from "../rules/BulkRules.js"
 import * as ScheduleHealth from "../rules/ScheduleHealth.js"
 import type { ScheduleRecord } from "../rules/ScheduleRules.js"
+import type { DeliveryRecord, EndpointRecord } from "../rules/WebhookRules.js"
 
 export type ColumnValue = string | number | null
 
@@ -61,9 +63,13 @@ export interface RecordChanges<R> {
 export interface RecordRows<R, X> {
   /**
    * The records that are due, the earliest first, without those that another transaction is writing. A store that has them in memory may
-   * return more bytes than `most` says.
+   * return more bytes than `most` says. `without`: a column, and values that no record of the answer has in it.
    */
-  readonly due: (now: number, most: RecordBounds) => Effect.Effect<ReadonlyArray<StoredRecord<R>>, X>
+  readonly due: (
+    now: number,
+    most: RecordBounds,
+    without?: { readonly column: string; readonly values: ReadonlyArray<string> },
+  ) => Effect.Effect<ReadonlyArray<StoredRecord<R>>, X>
 
   readonly find: (ref: RecordRef) => Effect.Effect<StoredRecord<R> | undefined, X>
 
@@ -73,6 +79,9 @@ export interface RecordRows<R, X> {
     column: string,
     value: string,
   ) => Effect.Effect<ReadonlyArray<StoredRecord<R>>, X>
+
+  /** The records of these projects, the oldest first. They are not locked. */
+  readonly ofProjects: (projectIds: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<StoredRecord<R>>, X>
 
   /** Writes these changes, of which any may be none. */
   readonly write: (changes: RecordChanges<R>) => Effect.Effect<void, X>
@@ -86,6 +95,9 @@ export interface RecordReads<R, X> {
     filter: RecordFilter,
     page: { readonly before: number; readonly limit: number },
   ) => Effect.Effect<ReadonlyArray<StoredRecord<R>>, X>
+
+  /** The projects that have records. */
+  readonly projects: Effect.Effect<ReadonlyArray<string>, X>
 }
 
 /** Reads the record of a name. */
@@ -116,6 +128,25 @@ export const bulkOperations: RecordTable<BulkRecord> = {
     finished_at: { type: "integer", of: ({ finishedAt }) => finishedAt },
   },
   dueAt: ({ status, updatedAt }) => (status === "running" ? updatedAt : null),
+}
+
+/** An endpoint is never due. */
+export const webhookEndpoints: RecordTable<EndpointRecord> = {
+  name: "webhook_endpoints",
+  key: "endpoint_pk",
+  columns: { status: { type: "text", of: ({ status }) => status } },
+  dueAt: () => null,
+}
+
+export const webhookDeliveries: RecordTable<DeliveryRecord> = {
+  name: "webhook_deliveries",
+  key: "delivery_pk",
+  columns: {
+    endpoint_id: { type: "text", of: ({ endpointId }) => endpointId },
+    status: { type: "text", of: ({ status }) => status },
+    finished_at: { type: "integer", of: ({ finishedAt }) => finishedAt },
+  },
+  dueAt: ({ nextAt }) => nextAt,
 }
 
 export type StoredSchedule = StoredRecord<ScheduleRecord>
