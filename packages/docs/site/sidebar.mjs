@@ -31,6 +31,7 @@ const guide = [
     items: [
       page("Embedded", "/embedding"),
       page("In your own transaction", "/outbox"),
+      page("Webhooks", "/webhooks"),
       page("The command line", "/command-line"),
       page("Worker modules", "/worker-modules"),
       page("Agents of other frameworks", "/agent-frameworks"),

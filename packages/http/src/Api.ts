@@ -21,6 +21,7 @@ import * as Observe from "./Api/Observe.js"
 import * as Session from "./Api/Session.js"
 import * as Tokens from "./Api/Tokens.js"
 import * as Usage from "./Api/Usage.js"
+import * as Webhooks from "./Api/Webhooks.js"
 import * as Workers from "./Api/Workers.js"
 import * as Refusal from "./contract/Refusal.js"
 import { version } from "./contract/Version.js"
@@ -59,6 +60,7 @@ export class Api extends empty
   .add(Usage.group)
   .add(Schedules.group)
   .add(Bulk.group)
+  .add(Webhooks.group)
   .add(Observe.group)
   .add(Session.groups.signIn)
   .add(Session.groups.session)

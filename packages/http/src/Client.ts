@@ -1,6 +1,6 @@
 /** The ports of a project, over a server that speaks the contract: Runlease's own or another. */
 import type * as HttpClient from "@effect/platform/HttpClient"
-import type { BrowserTokens, BulkOperations, Callbacks, ControlPlane, Schedules } from "@runlease/core"
+import type { BrowserTokens, BulkOperations, Callbacks, ControlPlane, Schedules, Webhooks } from "@runlease/core"
 import type { RunTokens } from "@runlease/core/executor"
 import { Config, type ConfigError, Effect, Layer, type Redacted } from "effect"
 import * as Ports from "./client/Ports.js"
@@ -13,7 +13,7 @@ export interface ClientOptions {
 }
 
 /**
- * The ports of a project, those of schedules and bulk operations among them. A worker that registers here uses its own token from then on, and can make tokens of the runs that
+ * The ports of a project, those of schedules, bulk operations and webhooks among them. A worker that registers here uses its own token from then on, and can make tokens of the runs that
  * it holds, for their programs.
  *
  * Units: an answer is awaited for 10 seconds, a claim that waits for as much longer.
@@ -28,7 +28,8 @@ export const layerWith = (
   | BrowserTokens.BrowserTokens
   | BulkOperations.BulkOperations
   | Callbacks.Callbacks
-  | Schedules.Schedules,
+  | Schedules.Schedules
+  | Webhooks.Webhooks,
   never,
   HttpClient.HttpClient
 > => Ports.layer({ ...options, project: options.project ?? "default" })
@@ -40,7 +41,8 @@ export const layerConfig: Layer.Layer<
   | BrowserTokens.BrowserTokens
   | BulkOperations.BulkOperations
   | Callbacks.Callbacks
-  | Schedules.Schedules,
+  | Schedules.Schedules
+  | Webhooks.Webhooks,
   ConfigError.ConfigError,
   HttpClient.HttpClient
 > = Layer.unwrapEffect(

@@ -46,6 +46,7 @@ import * as Threads from "./server/Threads.js"
 import * as Tokens from "./server/Tokens.js"
 import * as Usage from "./server/Usage.js"
 import * as Views from "./server/Views.js"
+import * as Webhooks from "./server/Webhooks.js"
 import * as Workers from "./server/Workers.js"
 
 /** What answers some requests before the API does. */
@@ -97,6 +98,7 @@ const handlers = Layer.mergeAll(
   Tokens.layer,
   Usage.layer,
   Limits.layer,
+  Webhooks.layer,
   Workers.layer,
 )
 

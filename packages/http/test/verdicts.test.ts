@@ -13,6 +13,8 @@ import {
   RunLog,
   Runs,
   Schedules,
+  Secrets,
+  Webhooks,
   WorkerRegistry,
 } from "@runlease/core"
 import { MemoryControlPlane } from "@runlease/store"
@@ -182,6 +184,33 @@ const wire: ReadonlyArray<
     { field: "agent_ids" },
   ],
   [
+    new Webhooks.EndpointNotFound({ endpointId: "endpoint-1" }),
+    404,
+    "webhook_endpoint_not_found",
+    "Webhook endpoint endpoint-1 does not exist",
+    { field: "endpoint_id" },
+  ],
+  [
+    new Webhooks.DeliveryNotFound({ deliveryId: "msg_1" }),
+    404,
+    "webhook_delivery_not_found",
+    "Webhook delivery msg_1 does not exist",
+    { field: "delivery_id" },
+  ],
+  [
+    new Webhooks.InvalidEndpoint({ field: "agentIds", message: "must name an agent" }),
+    422,
+    "invalid_webhook_endpoint",
+    "agent_ids: must name an agent",
+    { field: "agent_ids" },
+  ],
+  [
+    new Secrets.SecretsUnavailable({ message: "Set RUNLEASE_SECRET_KEY" }),
+    422,
+    "secrets_unavailable",
+    "Set RUNLEASE_SECRET_KEY",
+  ],
+  [
     new BulkOperations.BulkNotFound({ bulkId }),
     404,
     "bulk_not_found",
@@ -294,6 +323,8 @@ const about = {
   scheduleId,
   limitName: "gpu",
   bulkId,
+  endpointId: "endpoint-1",
+  deliveryId: "msg_1",
 }
 
 /** What each method of the ports can fail with, apart from the control plane that does not answer. */
@@ -327,6 +358,9 @@ const calls: ReadonlyArray<{ readonly operation: string; readonly expected: Read
     operation: "Schedules.update",
     expected: ["RevisionMismatch", "ScheduleOfSource", "ScheduleNotFound", "InvalidSchedule"],
   },
+  { operation: "Webhooks.create", expected: ["InvalidEndpoint", "SecretsUnavailable"] },
+  { operation: "Webhooks.get", expected: ["EndpointNotFound"] },
+  { operation: "Webhooks.retry", expected: ["DeliveryNotFound"] },
   { operation: "BulkOperations.create", expected: ["InvalidBulk"] },
   { operation: "BulkOperations.get", expected: ["BulkNotFound"] },
   { operation: "Limits.define", expected: ["InvalidLimit"] },

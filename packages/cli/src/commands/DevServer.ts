@@ -6,6 +6,7 @@ import { Access, ControlPlane } from "@runlease/core"
 import { Dashboard } from "@runlease/dashboard"
 import { Docs } from "@runlease/docs"
 import * as Server from "@runlease/http/Server"
+import * as WebhookSender from "@runlease/http/WebhookSender"
 import { Context, Effect, Layer, type Redacted } from "effect"
 import type * as Database from "../input/Database.js"
 import { faces } from "./Faces.js"
@@ -33,6 +34,8 @@ export const start = Effect.fnUntraced(function* ({ apiKey, database, signIn }: 
     faces,
     inFront: (api) => signIn.inFront(docs(dashboard(api))),
   })
-  yield* Layer.build(Layer.provide(server, Layer.succeedContext(store)))
+  yield* Layer.build(
+    Layer.provide(Layer.merge(server, WebhookSender.layerConfig), Layer.succeedContext(store)),
+  )
   return Context.get(store, ControlPlane.ControlPlane).project(projectId)
 })

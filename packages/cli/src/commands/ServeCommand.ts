@@ -6,6 +6,7 @@ import * as HttpServer from "@effect/platform/HttpServer"
 import { Dashboard } from "@runlease/dashboard"
 import { Docs } from "@runlease/docs"
 import * as Server from "@runlease/http/Server"
+import * as WebhookSender from "@runlease/http/WebhookSender"
 import { Retention } from "@runlease/store"
 import { Config, Console, Effect, Layer, Option, Redacted } from "effect"
 import { getHeapStatistics } from "node:v8"
@@ -251,6 +252,7 @@ export const command = Command.make(
     yield* Layer.mergeAll(
       serving,
       retention,
+      WebhookSender.layerConfig,
       metrics,
       measures ? Layer.merge(QueueDepth.ofStatuses, QueueDepth.ofLimits) : Layer.empty,
     ).pipe(

@@ -1,6 +1,15 @@
 import { describe, expect, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { Access, BulkOperations, Ids, Leases, Limits, RequestSnapshot, Schedules } from "@runlease/core"
+import {
+  Access,
+  BulkOperations,
+  Ids,
+  Leases,
+  Limits,
+  RequestSnapshot,
+  Schedules,
+  Webhooks,
+} from "@runlease/core"
 import { JumpClock } from "@runlease/testkit"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Effect, Layer } from "effect"
@@ -74,6 +83,17 @@ const makeNames = (own: Project, endpoint: Endpoint, name: string) =>
     })
     const bulks = yield* BulkOperations.BulkOperations
     const bulk = yield* bulks.create({ action: "cancel", runIds: ["nothing"] })
+    // A project has so many endpoints at most.
+    const hook = endpoint.name.startsWith("webhooks.")
+      ? yield* Effect.flatMap(Webhooks.Webhooks, ({ create, test: sendTest }) =>
+          Effect.flatMap(create({ url: "https://example.com", events: ["run.failed"] }), (made) =>
+            Effect.map(sendTest(made.endpoint.id), ({ id }) => ({
+              endpoint: made.endpoint.id,
+              delivery: id,
+            })),
+          ),
+        )
+      : { endpoint: "none", delivery: "none" }
     return {
       project: own.project.slug,
       projectId: own.project.id,
@@ -85,6 +105,7 @@ const makeNames = (own: Project, endpoint: Endpoint, name: string) =>
       thread: `thread-${name}`,
       schedule: schedule.id,
       bulk: bulk.id,
+      ...hook,
       fresh: `new-${name}`,
     } satisfies Requests.Names
   }).pipe(Effect.provide(own.ports))
@@ -111,7 +132,10 @@ const isRefusal = (cell: string) => !/^\+?20\d$/.test(cell)
 
 /** The same kinds of names, of which nothing has one. */
 const makeNothing = Effect.gen(function* () {
-  const [projectId, conversation, worker, key, schedule, bulk] = yield* Effect.replicateEffect(Ids.uuidV7, 6)
+  const [projectId, conversation, worker, key, schedule, bulk, endpoint] = yield* Effect.replicateEffect(
+    Ids.uuidV7,
+    7,
+  )
   return (names: Requests.Names): Requests.Names => ({
     ...names,
     project: names.project === names.projectId ? projectId! : "nothing",
@@ -123,6 +147,8 @@ const makeNothing = Effect.gen(function* () {
     key: key!,
     schedule: schedule!,
     bulk: bulk!,
+    endpoint: endpoint!,
+    delivery: `msg_${endpoint}`,
   })
 })
 

@@ -10,6 +10,7 @@ import {
   Ids,
   Leases,
   Schedules,
+  Webhooks,
 } from "@runlease/core"
 import { MemoryControlPlane } from "@runlease/store"
 import * as TestRuns from "@runlease/testkit/TestRuns"
@@ -53,6 +54,16 @@ const makeWorld = (name: string, holder: Ids.WorkerId) =>
     })
     const bulks = yield* BulkOperations.BulkOperations
     const bulk = yield* bulks.create({ action: "cancel", runIds: ["nothing"], reason: secret })
+    const webhooks = yield* Webhooks.Webhooks
+    // A project has so many endpoints at most.
+    const { items: others } = yield* webhooks.list({ limit: 100 })
+    yield* Effect.forEach(others.slice(50), ({ id }) => webhooks.remove(id), { discard: true })
+    const { endpoint: hook } = yield* webhooks.create({
+      url: "https://example.com",
+      events: ["run.failed"],
+      description: secret,
+    })
+    const delivery = yield* webhooks.test(hook.id)
     return {
       project: project.slug,
       projectId: project.id,
@@ -64,6 +75,8 @@ const makeWorld = (name: string, holder: Ids.WorkerId) =>
       thread: conversation,
       schedule: schedule.id,
       bulk: bulk.id,
+      endpoint: hook.id,
+      delivery: delivery.id,
       fresh: `fresh-${name}`,
     } satisfies Requests.Names
   })
@@ -89,7 +102,18 @@ interface Sent {
   readonly bodyOfOther: Readonly<Record<string, boolean>>
 }
 
-const nameKinds = ["run", "conversation", "thread", "agent", "worker", "key", "schedule", "bulk"]
+const nameKinds = [
+  "run",
+  "conversation",
+  "thread",
+  "agent",
+  "worker",
+  "key",
+  "schedule",
+  "bulk",
+  "endpoint",
+  "delivery",
+]
 
 const choices = fc.record(Object.fromEntries(nameKinds.map((kind) => [kind, fc.boolean()])))
 

@@ -39,6 +39,7 @@ const bodies: Readonly<Record<string, object>> = {
   renew: { lease_duration_seconds: 60 },
   renewMany: { run_ids: ["r"], leases: [{ run_id: "r", lease_epoch: 1 }], lease_duration_seconds: 60 },
   retry: { public_id: "again" },
+  retryAll: { since: "2026-01-01T00:00:00Z" },
   fork: { after_event_id: 1, public_id: "fork" },
   tell: { text: "t", idempotency_key: "k" },
   stopThread: { runId: "r" },
@@ -217,6 +218,7 @@ const withoutBody = new Set([
   "resumeProject",
   "pauseAgent",
   "resumeAgent",
+  "test",
 ])
 
 const deep = (open: string, close: string) => open.repeat(10_000) + close.repeat(10_000)
@@ -547,6 +549,8 @@ describe("hostile input", () => {
           chat_id: "nobody",
           schedule_id: "00000000-0000-4000-8000-000000000000",
           bulk_id: "00000000-0000-4000-8000-000000000000",
+          endpoint_id: "00000000-0000-4000-8000-000000000000",
+          delivery_id: "msg_00000000-0000-8000-8000-000000000000",
           limit_name: "gpu",
           operation: "message:send",
           task_id: "run-1:cancel",

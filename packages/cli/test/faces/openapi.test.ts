@@ -78,6 +78,7 @@ describe("the description of the API", () => {
       "Usage",
       "Schedules",
       "Bulk operations",
+      "Webhooks",
       "Observe",
       "Sign in",
       "Session",

@@ -51,6 +51,68 @@ const endedBulk = {
   finished_at: submittedAt,
 }
 
+const endpointId = "01a20000-0000-7000-8000-000000000008"
+
+const sentEndpoint = {
+  url: "https://example.com/runlease",
+  events: ["run.completed", "run.failed"],
+  agent_ids: ["writer"],
+  labels: { team: "a" },
+  description: "Tickets",
+}
+
+const endpoint = {
+  id: endpointId,
+  project_id: projectId,
+  ...sentEndpoint,
+  status: "enabled",
+  disabled_reason: null,
+  failing_since: null,
+  created_by: keyId,
+  created_at: submittedAt,
+  updated_at: submittedAt,
+}
+
+const delivery = {
+  id: "msg_8b0c8f0e-93c1-8a55-9d3b-1f2a3b4c5d6e",
+  project_id: projectId,
+  endpoint_id: endpointId,
+  type: "run.completed",
+  run_id: "ticket-4711",
+  data: {
+    run_id: "ticket-4711",
+    project_id: projectId,
+    agent_id: "writer",
+    status: "completed",
+    event_id: 12,
+    labels: { team: "a" },
+  },
+  status: "pending",
+  attempt: 0,
+  next_at: submittedAt,
+  last_status: null,
+  last_error: null,
+  created_at: submittedAt,
+  updated_at: submittedAt,
+  finished_at: null,
+}
+
+const withSecret = { endpoint, secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=" }
+
+/** Examples of the endpoints of webhooks. */
+const ofWebhooks = {
+  "webhooks.create": { sent: sentEndpoint, answer: withSecret },
+  "webhooks.list": { answer: page([endpoint]) },
+  "webhooks.get": { answer: { endpoint } },
+  "webhooks.update": { sent: { enabled: false }, answer: { endpoint: { ...endpoint, status: "disabled" } } },
+  "webhooks.remove": { answer: { deleted: true } },
+  "webhooks.rotate": { sent: { expires_in_seconds: 3600 }, answer: withSecret },
+  "webhooks.test": { answer: { delivery } },
+  "webhooks.retryAll": { sent: { since: submittedAt }, answer: { retried: 3 } },
+  "webhooks.deliveries": { answer: page([delivery]) },
+  "webhooks.retry": { answer: { delivery } },
+}
+
 /** Examples of the endpoints of bulk operations. */
 const ofBulk = {
   "bulk.begin": { sent: sentBulk, answer: { bulk: runningBulk } },
@@ -459,6 +521,7 @@ export const examples: Readonly<Record<string, Example>> = {
   ...ofObserve,
   ...ofSchedules,
   ...ofBulk,
+  ...ofWebhooks,
   ...ofTokens,
   ...ofCallbacks,
 }

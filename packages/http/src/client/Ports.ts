@@ -12,6 +12,7 @@ import {
   RunLog as RunLogPort,
   Runs as RunsPort,
   Schedules as SchedulesPort,
+  Webhooks as WebhooksPort,
   WorkerRegistry as WorkerRegistryPort,
 } from "@runlease/core"
 import { RunTokens as RunTokensService, Tracing } from "@runlease/core/executor"
@@ -32,6 +33,7 @@ import * as Schedules from "./Schedules.js"
 import * as RunTokens from "./RunTokens.js"
 
 import * as Transport from "./Transport.js"
+import * as Webhooks from "./Webhooks.js"
 import * as WorkerRegistry from "./WorkerRegistry.js"
 
 export interface Options {
@@ -40,13 +42,14 @@ export interface Options {
   readonly project: string
 }
 
-/** The ports, those of schedules and bulk operations among them, and the tokens of the runs that are claimed by them. */
+/** The ports, those of schedules, bulk operations and webhooks among them, and the tokens of the runs that are claimed by them. */
 export type Provided =
   | ControlPlane.ProjectPorts
   | BrowserTokensPort.BrowserTokens
   | BulkPort.BulkOperations
   | CallbacksPort.Callbacks
   | SchedulesPort.Schedules
+  | WebhooksPort.Webhooks
   | RunTokensService.RunTokens
 
 export const layer = (options: Options): Layer.Layer<Provided, never, HttpClient.HttpClient> =>
@@ -76,6 +79,7 @@ export const layerWith = <More>(
     Layer.effect(BulkPort.BulkOperations, Bulk.make),
     Layer.effect(CallbacksPort.Callbacks, Callbacks.make),
     Layer.effect(SchedulesPort.Schedules, Schedules.make),
+    Layer.effect(WebhooksPort.Webhooks, Webhooks.make),
     Layer.effect(WorkerRegistryPort.WorkerRegistry, WorkerRegistry.make),
   ).pipe(Layer.map(Tracing.ports))
   return Layer.provide(Layer.mergeAll(ports, RunTokens.layer(options.baseUrl), more), shared)

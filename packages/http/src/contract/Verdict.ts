@@ -12,6 +12,8 @@ import type {
   RunLog,
   Runs,
   Schedules,
+  Secrets,
+  Webhooks,
   WorkerRegistry,
 } from "@runlease/core"
 import type { Effect } from "effect"
@@ -56,6 +58,10 @@ export type VerdictError =
   | Schedules.RevisionMismatch
   | Schedules.ScheduleNotFound
   | Schedules.ScheduleOfSource
+  | Secrets.SecretsUnavailable
+  | Webhooks.DeliveryNotFound
+  | Webhooks.EndpointNotFound
+  | Webhooks.InvalidEndpoint
   | WorkerRegistry.WorkerNotFound
 
 export type Tag = VerdictError["_tag"]
@@ -78,6 +84,8 @@ export interface About<E = never> {
   readonly scheduleId?: string | undefined
   readonly bulkId?: string | undefined
   readonly limitName?: string | undefined
+  readonly endpointId?: string | undefined
+  readonly deliveryId?: string | undefined
   readonly readRun?: Effect.Effect<Run.Run, E> | undefined
 }
 

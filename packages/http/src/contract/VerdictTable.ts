@@ -12,6 +12,8 @@ import {
   RunLog,
   Runs,
   Schedules,
+  Secrets,
+  Webhooks,
   WorkerRegistry,
 } from "@runlease/core"
 import { snakeCase } from "@runlease/core/SnakeCase"
@@ -80,6 +82,28 @@ export const verdicts: { readonly [T in Tag]: Verdict<ErrorOf<T>> } = {
     encode: ({ message, source }) => ({ error: "schedule_of_source", detail: message, source }),
     decode: ({ source = "" }, { scheduleId = "" }) =>
       Effect.succeed(new Schedules.ScheduleOfSource({ scheduleId, source })),
+  },
+  EndpointNotFound: {
+    status: 404,
+    codes: ["webhook_endpoint_not_found"],
+    encode: ({ message }) => ({ error: "webhook_endpoint_not_found", detail: message, field: "endpoint_id" }),
+    decode: (_, { endpointId = "" }) => Effect.succeed(new Webhooks.EndpointNotFound({ endpointId })),
+  },
+  DeliveryNotFound: {
+    status: 404,
+    codes: ["webhook_delivery_not_found"],
+    encode: ({ message }) => ({ error: "webhook_delivery_not_found", detail: message, field: "delivery_id" }),
+    decode: (_, { deliveryId = "" }) => Effect.succeed(new Webhooks.DeliveryNotFound({ deliveryId })),
+  },
+  // Names of labels stay as they are.
+  InvalidEndpoint: ofField("invalid_webhook_endpoint", Webhooks.InvalidEndpoint, (field) =>
+    field.startsWith("labels.") ? field : snakeCase(field),
+  ),
+  SecretsUnavailable: {
+    status: 422,
+    codes: ["secrets_unavailable"],
+    encode: ({ message }) => ({ error: "secrets_unavailable", detail: message }),
+    decode: ({ detail }) => Effect.succeed(new Secrets.SecretsUnavailable({ message: detail })),
   },
   BulkNotFound: {
     status: 404,

@@ -50,6 +50,8 @@ export const send = (
     chat_id: names.thread,
     schedule_id: names.schedule,
     bulk_id: names.bulk,
+    endpoint_id: names.endpoint,
+    delivery_id: names.delivery,
     limit_name: "gpu",
     operation: "message:send",
     task_id: name === "a2a.taskOperation" ? `${names.run}:cancel` : names.run,

@@ -13,6 +13,8 @@ export interface Names {
   readonly thread: string
   readonly schedule: string
   readonly bulk: string
+  readonly endpoint: string
+  readonly delivery: string
   /** In the names of what requests make. */
   readonly fresh: string
 }
@@ -83,6 +85,8 @@ const requests: Readonly<Record<string, Make>> = {
   "schedules.apply": () => ({ body: { source: "shop", schedules: [{ key: "new", ...definition }] } }),
   "schedules.update": () => ({ body: { name: "newer" } }),
   "schedules.backfill": () => ({ body: { from: "1969-12-31T00:00:00Z", to: "1970-01-01T00:00:00Z" } }),
+  "webhooks.create": () => ({ body: { url: "https://example.com", events: ["run.failed"] } }),
+  "webhooks.update": () => ({ body: { enabled: false } }),
   "bulk.begin": () => ({ body: { action: "cancel", filter: { agent_id: "none" } } }),
   "observe.projectLive": () => ({ query: "?topics=runs" }),
   "observe.drain": () => ({ body: { drain: true } }),
