@@ -1,6 +1,13 @@
 /** The ports of a project, over a server that speaks the contract: Runlease's own or another. */
 import type * as HttpClient from "@effect/platform/HttpClient"
-import type { BrowserTokens, BulkOperations, Callbacks, ControlPlane, Schedules, Webhooks } from "@runlease/core"
+import type {
+  BrowserTokens,
+  BulkOperations,
+  Callbacks,
+  ControlPlane,
+  Schedules,
+  Webhooks,
+} from "@runlease/core"
 import type { RunTokens } from "@runlease/core/executor"
 import { Config, type ConfigError, Effect, Layer, type Redacted } from "effect"
 import * as Ports from "./client/Ports.js"

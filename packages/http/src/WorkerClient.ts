@@ -1,6 +1,13 @@
 /** The ports of a project for a worker whose executors may block the event loop: its leases are renewed on a thread. */
 import type * as HttpClient from "@effect/platform/HttpClient"
-import type { BrowserTokens, BulkOperations, Callbacks, ControlPlane, Schedules, Webhooks } from "@runlease/core"
+import type {
+  BrowserTokens,
+  BulkOperations,
+  Callbacks,
+  ControlPlane,
+  Schedules,
+  Webhooks,
+} from "@runlease/core"
 import type { RunTokens } from "@runlease/core/executor"
 import type * as RenewalRounds from "@runlease/core/RenewalRounds"
 import type { Duration, Layer } from "effect"

@@ -55,8 +55,8 @@ const makeStore = Effect.gen(function* () {
   const wakeups = yield* Wakeups.make
   const access = yield* MemoryAccess.make(state)
   const secrets = yield* Sealing.makeEphemeral
-  const commits = yield* RunCommits.make(store, wakeups)
-  const ports = yield* RunPorts.make(store, commits, wakeups, { access, secrets })
+  const committer = yield* RunCommits.make(store, wakeups)
+  const ports = yield* RunPorts.make(store, committer, wakeups, { access, secrets })
   const project = ports(projectId)
   const registry = MemoryWorkerRegistry.make(state, wakeups, projectId)
   return {

@@ -41,7 +41,7 @@ export const command = Command.make(
     ),
 ).pipe(
   Describe.command(
-    "Submit the rows that an application inserts into runlease_outbox of its own database, until a signal. A row leaves the database once its run is there; one that becomes no run moves to runlease_outbox_refused. A second relay of the same database changes nothing.",
+    "Submit the rows that an application inserts into runlease_outbox of another database than the server's, until a signal. A row leaves the database once its run is there; one that becomes no run moves to runlease_outbox_refused. A second relay of the same database changes nothing.",
     [
       "runlease relay --from postgres://app@db/app",
       "runlease relay --from sqlite:app.sqlite --project shop --url https://runs.example.com",

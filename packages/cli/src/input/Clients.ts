@@ -3,7 +3,14 @@
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeSocket from "@effect/platform-node/NodeSocket"
-import type { BrowserTokens, BulkOperations, Callbacks, ControlPlane, Schedules, Webhooks } from "@runlease/core"
+import type {
+  BrowserTokens,
+  BulkOperations,
+  Callbacks,
+  ControlPlane,
+  Schedules,
+  Webhooks,
+} from "@runlease/core"
 import type { RunTokens } from "@runlease/core/executor"
 import type * as RenewalRounds from "@runlease/core/RenewalRounds"
 import * as Client from "@runlease/http/Client"
