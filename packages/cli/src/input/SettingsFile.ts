@@ -37,6 +37,11 @@ export const SettingsFile = Schema.Struct({
     1,
     1_048_576,
   ),
+  open_requests: whole(
+    "serve: requests that may wait or stream at once; one for each 160 KiB of the heap when absent.",
+    16,
+    1_048_576,
+  ),
   cors_origin: text(
     "serve: origins of pages that may call the API from a browser, with commas, or *; none when absent.",
   ),

@@ -93,7 +93,7 @@ const makeNames = (own: Project, endpoint: Endpoint, name: string) =>
             })),
           ),
         )
-      : { endpoint: "none", delivery: "none" }
+      : { endpoint: "no-endpoint", delivery: "no-delivery" }
     return {
       project: own.project.slug,
       projectId: own.project.id,

@@ -195,6 +195,8 @@ const bodies: Readonly<Record<string, object>> = {
     configuration: { acceptedOutputModes: ["text/plain"], historyLength: 1, returnImmediately: true },
     metadata: {},
   },
+  callback: { interrupt_id: "i", expires_in_seconds: 60 },
+  answer: { approved: true },
   createPushConfig: { url: "https://example.org" },
   prune: { older_than_seconds: 1_000_000, limit: 1 },
   createProject: { slug: "hostile" },

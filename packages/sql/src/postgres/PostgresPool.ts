@@ -139,7 +139,7 @@ const acquire = (options: Options): Effect.Effect<Pg.Pool, SqlError> =>
  *
  * Fails: `SqlError` when the URL is not understood.
  */
-export const layerWith = (options: Options): Layer.Layer<PgClient.PgClient | SqlClient, SqlError> =>
+export const layerWith = (options: Options): Layer.Layer<SqlClient, SqlError> =>
   PgClient.layerFromPool({
     acquire: Effect.acquireRelease(acquire(options), (pool) => Effect.promise(() => pool.end())).pipe(
       Effect.tap((pool) => logWaits(pool, maxOf(options))),
