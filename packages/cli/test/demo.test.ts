@@ -52,15 +52,20 @@ layer(NodeContext.layer, { excludeTestServices: true })("the demonstration", (it
 
         const [, killed, held] =
           /kill -9 of worker ([AB]), which ran the editor, in its step 2, and (\d) document/.exec(stdout)!
-        const other = killed === "A" ? "B" : "A"
-        expect(stdout.match(/^ {2}editor .*/gm)).toEqual([
+        // On a busy machine a lease of 5 seconds may lapse once more.
+        const lines = stdout.match(/^ {2}editor .*/gm) ?? []
+        const [takeover, ...later] = lines.filter((line) => line.includes("takes over"))
+        expect(takeover).toMatch(/worker [AB] takes over: step 1 of the log is not done again$/)
+        const last = /worker ([AB])/.exec(later.at(-1) ?? takeover!)![1]
+        expect(lines.filter((line) => !line.includes("takes over"))).toEqual([
           `  editor  ${killed}  step 1 of 3  count  8 documents, 24 headings`,
           `  editor  ${killed}  step 2 of 3  pay    sends $0.24 to the bank, which answers late`,
-          `  editor  worker ${other} takes over: step 1 of the log is not done again`,
-          `  editor  ${other}  step 2 of 3  pay    found in the ledger: $0.24 are paid, and not again`,
-          `  editor  ${other}  step 3 of 3  write  the outline is written`,
+          expect.stringMatching(
+            /^ {2}editor {2}[AB] {2}step 2 of 3 {2}pay {4}found in the ledger: \$0\.24 are paid, and not again$/,
+          ),
+          `  editor  ${last}  step 3 of 3  write  the outline is written`,
           "  editor  question: Publish the outline of 8 documents? It waits without a worker.",
-          `  editor  ${other}  continues with the answer`,
+          expect.stringMatching(/^ {2}editor {2}[AB] {2}continues with the answer$/),
           "  editor  ended: The outline is published.",
         ])
         for (const name of ["one", "eight"]) {

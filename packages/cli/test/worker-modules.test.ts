@@ -93,6 +93,17 @@ export default ({ agentId }: Run) =>
       expect(listed.stdout).toContain("failed  Error: no paper at ")
       const lazy = yield* run(["submit", "--agent", "lazy", "--watch", "x"], settings)
       expect([lazy.code, lazy.stdout]).toEqual([0, expect.stringContaining("hello\n")])
+      yield* worker.signal("SIGTERM")
+      yield* worker.ended
+      // A module of JavaScript loads without the compiler, which begins with the first TypeScript.
+      yield* write(
+        cwd,
+        "plain.mjs",
+        'export default () => import("./greet.js").then(({ greet }) => greet())\n',
+      )
+      yield* start(["worker", "--module", "./plain.mjs"], settings)
+      const plain = yield* run(["submit", "--agent", "plain", "--watch", "x"], settings)
+      expect([plain.code, plain.stdout]).toEqual([0, expect.stringContaining("hello\n")])
     }),
   )
 })

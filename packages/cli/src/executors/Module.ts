@@ -51,13 +51,32 @@ const hint =
 
 const formsHint = "Its export forms has a JSON Schema for each agent, by the agent's id."
 
-/** Loads TypeScript as ES modules even in a folder without a package.json, where Node assumes CommonJS. */
-const typescriptIsModule = `data:text/javascript,${encodeURIComponent(`
+const typescript = String.raw`/\.[cm]?tsx?([?#]|$)|\.jsx([?#]|$)/`
+
+/**
+ * The compiler, `tsx`, in the thread of Node's loader. It begins with the first module that is TypeScript, or that Node does not find by itself:
+ * modules of JavaScript load without it. TypeScript is an ES module even in a folder without a package.json, where Node assumes CommonJS.
+ */
+const compilesTypescript = `data:text/javascript,${encodeURIComponent(`
+let path, begun, tsx
+export const initialize = (data) => { path = data.path }
+const begin = async () => {
+  const loaded = await import(path)
+  await loaded.initialize({})
+  tsx = loaded
+}
 export const resolve = async (specifier, context, next) => {
-  const found = await next(specifier, context)
-  const isScript = found.format?.startsWith("commonjs") && /\\.tsx?([?#]|$)/.test(found.url)
+  if (tsx === undefined) {
+    const found = await next(specifier, context).catch(() => undefined)
+    if (found !== undefined && !${typescript}.test(found.url)) return found
+    await (begun ??= begin())
+  }
+  const found = await tsx.resolve(specifier, context, next)
+  const isScript = found.format?.startsWith("commonjs") && ${typescript}.test(found.url)
   return isScript ? { ...found, format: "module" } : found
-}`)}`
+}
+export const load = (url, context, next) => (tsx === undefined ? next(url, context) : tsx.load(url, context, next))
+`)}`
 
 const isForms = (exported: unknown): exported is Readonly<Record<string, object>> =>
   Predicate.isRecord(exported) && Object.values(exported).every(Predicate.isRecord)
@@ -94,14 +113,18 @@ const formsOf = (
       )
 }
 
+let compiles = false
+
 /** The module of a file. */
 const read = (path: string): Effect.Effect<unknown, CommandFailure> =>
   Effect.gen(function* () {
-    // Loaded for a module alone: it makes Node read the source maps of all that is loaded after it. It stays until the process ends, since
-    // a run may import TypeScript, and its exceptions are read by the source maps.
-    const { register } = yield* Effect.promise(() => import("tsx/esm/api"))
-    register()
-    Module.register(typescriptIsModule)
+    // For a module alone: it makes Node read the source maps of all that is loaded after it. It stays until the process ends, since a run may
+    // import TypeScript, and its exceptions are read by the source maps.
+    if (!compiles) {
+      compiles = true
+      process.setSourceMapsEnabled(true)
+      Module.register(compilesTypescript, { data: { path: import.meta.resolve("tsx/esm") } })
+    }
     if (!existsSync(path)) {
       return yield* usage(
         `--module: ${path} does not exist`,
