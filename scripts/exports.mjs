@@ -29,6 +29,7 @@ const shared = {
     "model/OpenedItems",
     "model/RecordParts",
     "model/SchemaProblem",
+    "model/SealedParts",
     "model/SnakeCase",
     "model/ThreadName",
     "model/agui/ToolFailure",

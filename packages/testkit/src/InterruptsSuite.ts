@@ -32,6 +32,20 @@ const editable: Interrupt.Interrupt = {
   reason: "confirmation",
   responseSchema: Edits.approvalSchemaOf({ type: "object", properties: { euros: { type: "number" } } }),
 }
+const password = { type: "string", format: "password", writeOnly: true }
+const account: Interrupt.Interrupt = {
+  id: "account",
+  reason: "input_required",
+  responseSchema: {
+    type: "object",
+    properties: { user: { type: "string" }, password, codes: { type: "array", items: password } },
+  },
+}
+const answerOf = (payload: unknown): Interrupt.Answer => ({
+  interruptId: "account",
+  status: "resolved",
+  payload,
+})
 const yes: Interrupt.Answer = {
   interruptId: "approval",
   status: "resolved",
@@ -277,6 +291,54 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         // Answers that differ in metadata alone are equal, and the first one stays.
         const { metadata: _metadata, ...first } = found
         deepStrictEqual((yield* TestRuns.claimOne(worker)).snapshot.resume, [first])
+      }),
+    )
+
+    test(
+      "secret parts of an answer are sealed, and the claim of the run has them",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const worker = yield* TestRuns.register()
+        const { runId } = yield* waitingRun([account, approval], { worker })
+        const given = answerOf({ user: "ada", password: "hunter2", codes: ["a1", "b2"] })
+        yield* runs.resume(runId, [given])
+        const partly = yield* TestRuns.getRun(runId)
+        const shown = JSON.stringify(partly)
+        deepStrictEqual(
+          ["hunter2", "a1", "b2", "ada"].map((part) => shown.includes(`"${part}"`)),
+          [false, false, false, true],
+        )
+        strictEqual((yield* runs.resume(runId, [given])).duplicate, true)
+        const other = answerOf({ user: "ada", password: "hunter3", codes: ["a1", "b2"] })
+        deepStrictEqual(yield* refusalOf(runId, other), {
+          answered: true,
+          interruptId: "account",
+          open: ["approval"],
+        })
+        yield* runs.resume(runId, [yes])
+        const again = yield* TestRuns.claimOne(worker)
+        deepStrictEqual(
+          again.snapshot.resume?.map(({ payload }) => payload),
+          [given.payload, yes.payload],
+        )
+      }),
+    )
+
+    test(
+      "a sealed part opens nowhere else",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const worker = yield* TestRuns.register()
+        const { runId } = yield* waitingRun([account, { ...account, id: "second" }], { worker })
+        yield* runs.resume(runId, [answerOf({ password: "hunter2" })])
+        const [{ payload }] = (yield* TestRuns.getRun(runId)).waiting!.answers as [Interrupt.Answer]
+        const { password } = payload as { readonly password: string }
+        yield* runs.resume(runId, [{ ...answerOf({ user: password }), interruptId: "second" }])
+        const again = yield* TestRuns.claimOne(worker)
+        deepStrictEqual(
+          again.snapshot.resume?.map(({ payload }) => payload),
+          [{ password: "hunter2" }, { user: null }],
+        )
       }),
     )
 

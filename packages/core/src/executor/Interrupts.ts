@@ -11,7 +11,18 @@
  *
  * Source: docs/decisions/0014-interrupts.md, docs/decisions/0059-parking-and-waiting.md
  */
-import { Array, Config, type DateTime, type Duration, Effect, Either, Option, Record, Schema } from "effect"
+import {
+  Array,
+  Config,
+  type DateTime,
+  type Duration,
+  Effect,
+  Either,
+  Option,
+  Record,
+  type Redacted,
+  Schema,
+} from "effect"
 import * as CallbackToken from "../model/CallbackToken.js"
 import * as Edits from "../model/Edits.js"
 import * as FormSchema from "../model/FormSchema.js"
@@ -103,6 +114,29 @@ const readerOfSchema = <A>(schema: Codec<A>): Reader<A> => {
 }
 
 const text = readerOfSchema(Schema.String)
+
+/**
+ * A text that nobody reads back, such as a password, in the schema of a question. The store seals it, so it is in no log, list or export;
+ * the worker that claims the run has it, as `Redacted`.
+ *
+ * ```ts
+ * const { user, password } = yield* Interrupts.ask("account", {
+ *   message: "Which account?",
+ *   schema: Schema.Struct({ user: Schema.String, password: Interrupts.secret({ title: "Password" }) }),
+ * })
+ * ```
+ *
+ * Source: docs/decisions/0148-secrets-in-answers.md
+ */
+export const secret = (
+  annotations: { readonly title?: string; readonly description?: string } = {},
+): Schema.Schema<Redacted.Redacted, string> =>
+  Schema.Redacted(
+    Schema.String.annotations({
+      ...annotations,
+      jsonSchema: { type: "string", format: "password", writeOnly: true, ...annotations },
+    }),
+  )
 
 /** Reads an answer by a schema, or as text. */
 const readerOf = <A>(schema: Codec<A> | undefined): Reader<A> =>

@@ -37,6 +37,7 @@ import type { WaitingClaims } from "../commit/WaitingClaims.js"
 import { slowPoll, type Wakeups } from "../commit/Wakeups.js"
 import type { StoreReads } from "../rows/StoreReads.js"
 import * as Carried from "./Carried.js"
+import * as SealedAnswers from "./SealedAnswers.js"
 
 type Request = ClaimSearch.Request
 
@@ -371,6 +372,7 @@ export const claims = <X>(
   commits: RunCommits<X>,
   { read, worker }: StoreReads<X>,
   wakeups: Wakeups,
+  { open }: SealedAnswers.SealedAnswers,
   scope: Scope.Scope,
 ): ((projectId: Ids.ProjectId) => Claims["Type"]) => {
   const handBack = commits.operation(handBackOperation<X>())
@@ -400,6 +402,11 @@ export const claims = <X>(
         while (found === undefined)
       }
 
+      if (found.some(SealedAnswers.hasSealed)) {
+        found = yield* Effect.forEach(found, (run) =>
+          SealedAnswers.hasSealed(run) ? open(run) : Effect.succeed(run),
+        )
+      }
       if (found.every(({ snapshot }) => snapshot.carries === undefined)) return found
       const { runs, withheld } = separateWithheld(found)
       const whole: Array<ClaimedRun> = []

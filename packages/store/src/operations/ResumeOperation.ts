@@ -13,6 +13,7 @@ import { type RunDetails, toRun } from "../rules/RunState.js"
 import { eventId } from "../rules/Transition.js"
 import * as WaitTransitions from "../rules/WaitTransitions.js"
 import * as LeaseOperations from "./LeaseOperations.js"
+import { type Unsealed, unsealed } from "./SealedAnswers.js"
 import type { RunBatch } from "../commit/RunBatch.js"
 import type { RunOperation } from "../commit/RunCommits.js"
 import type { RunKey, RunRef, StoredRun } from "../rows/RunRows.js"
@@ -26,13 +27,16 @@ const findWaiting = <X>(batch: RunBatch<X>, ref: RunRef): Either.Either<StoredRu
   return Either.right(expired === undefined ? run : batch.apply(run, expired))
 }
 
+const ownOf = ({ state }: StoredRun) => ({ runId: state.spec.runId, waiting: state.waiting })
+
 const keysOf = <X>(
   batch: RunBatch<X>,
   requests: ReadonlyArray<{ readonly ref: RunRef }>,
 ): ReadonlyArray<RunKey> => requests.flatMap(({ ref }) => batch.find(ref)?.key ?? [])
 
-/** `messageIds`: one for each answer. `by`: their author. */
+/** `sealed`: whether the answers have no secret that is to be sealed. `messageIds`: one for each answer. `by`: their author. */
 interface Resume {
+  readonly sealed: boolean
   readonly ref: RunRef
   readonly answers: Answers
   readonly messageIds: ReadonlyArray<string>
@@ -44,18 +48,22 @@ const resumeAll = <X>(requests: ReadonlyArray<Resume>, batch: RunBatch<X>) =>
     const details = LeaseOperations.lateDetails(batch, requests)
     yield* batch.flush("resume")
     const records = new Map(yield* batch.rows.resumeRecords(keysOf(batch, requests)))
-    return yield* batch.inTurn(requests, ({ answers, by, messageIds, ref }) =>
+    return yield* batch.inTurn(requests, ({ answers, by, messageIds, ref, sealed }) =>
       Either.flatMap(
         findWaiting(batch, ref),
-        (run): Either.Either<LeaseOperations.Decision, NotWaiting | AnswerRefused> =>
-          Either.map(
-            WaitTransitions.resume(run.state, records.get(run.key)!, answers, messageIds, by, batch.now),
+        (run): Either.Either<LeaseOperations.Decision, NotWaiting | AnswerRefused | Unsealed> => {
+          const before = records.get(run.key)!
+          const secret = sealed ? undefined : unsealed(ownOf(run), before, answers)
+          if (secret !== undefined) return Either.left(secret)
+          return Either.map(
+            WaitTransitions.resume(run.state, before, answers, messageIds, by, batch.now),
             ({ record, transition }) => {
               if (transition === undefined) return { changed: false, run, details }
               records.set(run.key, record)
               return { changed: true, run: batch.apply(run, transition, { resume: record }), details }
             },
-          ),
+          )
+        },
       ),
     )
   })
@@ -65,7 +73,7 @@ export const resume = <X>(): RunOperation<
   Resume,
   LeaseOperations.Decision,
   LeaseOperations.Answer,
-  RunNotFound | NotWaiting | AnswerRefused,
+  RunNotFound | NotWaiting | AnswerRefused | Unsealed,
   X
 > => ({
   name: "Runs.resume",
@@ -77,6 +85,7 @@ export const resume = <X>(): RunOperation<
 interface Input {
   readonly ref: RunRef
   readonly followUp: FollowUp
+  readonly sealed: boolean
   readonly fingerprint: string
   readonly messageId: string
   readonly by: string | undefined
@@ -107,7 +116,7 @@ const followUpAll = <X>(requests: ReadonlyArray<Input>, batch: RunBatch<X>) =>
     const followUpOne = (
       request: Input,
       run: StoredRun,
-    ): Either.Either<FollowUpDecision, NotWaiting | AnswerRefused | SubmissionConflict> => {
+    ): Either.Either<FollowUpDecision, NotWaiting | AnswerRefused | SubmissionConflict | Unsealed> => {
       const { latestEventId, log, spec, waiting } = run.state
       const name = logKey(publicRef(request))
       const situation: FollowUpRules.Situation = {
@@ -122,7 +131,9 @@ const followUpAll = <X>(requests: ReadonlyArray<Input>, batch: RunBatch<X>) =>
         named: inputs.get(name),
         accepted: Array.from(inputs.values()).filter(({ runId }) => runId === spec.runId),
       }
-      const { by, fingerprint, followUp, messageId } = request
+      const { by, fingerprint, followUp, messageId, sealed } = request
+      const secret = sealed ? undefined : unsealed(situation.run, situation.record, followUp.resume)
+      if (secret !== undefined) return Either.left(secret)
       return Either.map(FollowUpRules.decide(situation, followUp, fingerprint, messageId, by), (decision) => {
         if ("input" in decision && decision.unnamed) {
           inputs.set(name, decision.input)
@@ -147,7 +158,7 @@ export const followUp = <X>(): RunOperation<
   Input,
   FollowUpDecision,
   FollowedUp,
-  RunNotFound | NotWaiting | AnswerRefused | SubmissionConflict,
+  RunNotFound | NotWaiting | AnswerRefused | SubmissionConflict | Unsealed,
   X
 > => ({
   name: "Runs.followUp",

@@ -40,6 +40,7 @@ import * as BulkParts from "./BulkParts.js"
 import * as ClaimOperation from "./ClaimOperation.js"
 import * as LeaseCallbacks from "./LeaseCallbacks.js"
 import * as LeaseOperations from "./LeaseOperations.js"
+import * as SealedAnswers from "./SealedAnswers.js"
 import * as StoreLimits from "./StoreLimits.js"
 import * as StoreRuns from "./StoreRuns.js"
 import * as StoreSchedules from "./StoreSchedules.js"
@@ -170,12 +171,13 @@ export const make = <X>(
 > =>
   Effect.gen(function* () {
     const reads = yield* StoreReads.make(store)
-    const claims = ClaimOperation.claims(commits, reads, wakeups, yield* Effect.scope)
+    const sealed = SealedAnswers.make(secrets)
+    const claims = ClaimOperation.claims(commits, reads, wakeups, sealed, yield* Effect.scope)
     const sendMessage = TellOperation.make(commits)
     const leases = LeaseOperations.make(commits, reads, wakeups, sendMessage)
     const limits = StoreLimits.make(commits, reads)
     const runLog = yield* runLogPort(commits, reads, wakeups)
-    const runs = StoreRuns.make(commits, reads, sendMessage)
+    const runs = StoreRuns.make(commits, reads, sealed, sendMessage)
     const schedules = StoreSchedules.make(store, commits)
     const bulk = bulkPort(store, commits, wakeups)
     const webhooks = StoreWebhooks.make(store, commits, wakeups, secrets)

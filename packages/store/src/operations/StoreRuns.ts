@@ -44,6 +44,7 @@ import * as RecordReads from "./RecordReads.js"
 import * as ResumeOperation from "./ResumeOperation.js"
 import * as Retry from "./Retry.js"
 import * as Submit from "./Submit.js"
+import type { SealedAnswers } from "./SealedAnswers.js"
 import * as SubmitRequest from "./SubmitRequest.js"
 import type { Seed } from "./SubmitRequest.js"
 import * as TellOperation from "./TellOperation.js"
@@ -175,6 +176,7 @@ const sessionOperation = <X>(): RunOperation<
 export const make = <X>(
   commits: RunCommits<X>,
   reads: StoreReads<X>,
+  { sealing }: SealedAnswers,
   sendMessage: TellOperation.Tell,
 ): ((projectId: Ids.ProjectId) => Runs["Type"]) => {
   const submit = commits.operation(Submit.operation<X>())
@@ -258,8 +260,10 @@ export const make = <X>(
     resume: Effect.fnUntraced(function* (runId, answers) {
       const messageIds = yield* Effect.replicateEffect(Ids.uuidV7, answers.length)
       const by = yield* Answerer
-      const { changed, run } = yield* reads.onNamed("Runs.resume", { projectId, runId }, (ref) =>
-        resume({ ref, answers, messageIds, by }),
+      const { changed, run } = yield* sealing(answers, (own, sealed) =>
+        reads.onNamed("Runs.resume", { projectId, runId }, (ref) =>
+          resume({ ref, answers: own, sealed, messageIds, by }),
+        ),
       )
       return { duplicate: !changed, run }
     }),
@@ -274,11 +278,14 @@ export const make = <X>(
 
     followUp: Effect.fnUntraced(function* (runId, input) {
       const messageId = yield* Ids.uuidV7
-      const fingerprint = FollowUpRules.fingerprintOf(input)
       const by = yield* Answerer
-      return yield* reads.onNamed("Runs.followUp", { projectId, runId }, (ref) =>
-        followUp({ ref, followUp: input, fingerprint, messageId, by }),
-      )
+      return yield* sealing(input.resume, (resume, sealed) => {
+        const own = { ...input, resume }
+        const fingerprint = FollowUpRules.fingerprintOf(own)
+        return reads.onNamed("Runs.followUp", { projectId, runId }, (ref) =>
+          followUp({ ref, followUp: own, sealed, fingerprint, messageId, by }),
+        )
+      })
     }),
 
     complete: (runId, outcome, fence, consumed) =>
