@@ -1,6 +1,6 @@
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Cause, Chunk, Effect, Exit, Option, Schema, Stream } from "effect"
+import { Cause, Chunk, Effect, Exit, Option, Redacted, Schema, Stream } from "effect"
 import { expectTypeOf } from "vitest"
 import * as Executor from "../src/executor/Executor.js"
 import * as Interrupts from "../src/executor/Interrupts.js"
@@ -41,6 +41,28 @@ describe("a question without a worker", () => {
       const resume = [{ interruptId: "q", status: "resolved", payload: "yes" }] as const
       const events = yield* collect(claimed({ snapshot: { ...snapshot, resume } }))
       strictEqual(events[1]?.["delta"], "yes")
+    }),
+  )
+
+  it.effect("has a secret as Redacted, whose schema says that it is one", () =>
+    Effect.gen(function* () {
+      const schema = Schema.Struct({ user: Schema.String, pin: Interrupts.secret({ title: "Your PIN" }) })
+      const account = Interrupts.ask("q", { message: "Well?", schema })
+      const [interrupt] = yield* interruptsOf(
+        Effect.catchTag(Effect.as(account, false), "Declined", () => Effect.succeed(false)),
+      )
+      deepStrictEqual(interrupt?.responseSchema?.["properties"], {
+        user: { type: "string" },
+        pin: { type: "string", format: "password", writeOnly: true, title: "Your PIN" },
+      })
+      const { snapshot } = claimed()
+      const payload = { user: "ada", pin: "1234" }
+      const resume = [{ interruptId: "q", status: "resolved", payload }] as const
+      const execute = Executor.from(() =>
+        Effect.map(account, ({ pin }) => `${String(pin)} ${Redacted.value(pin)}`),
+      )
+      const events = yield* collect(claimed({ snapshot: { ...snapshot, resume } }), execute)
+      strictEqual(events[1]?.["delta"], "<redacted> 1234")
     }),
   )
 

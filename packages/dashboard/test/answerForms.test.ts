@@ -41,6 +41,17 @@ describe("fields of a schema", () => {
     expect(initialOf(schema)).toEqual({ base_branch: "main" })
   })
 
+  it("hide what is secret as it is typed, whatever its name is", () => {
+    const properties = {
+      message: { type: "string", format: "password" },
+      pin: { type: "string", writeOnly: true },
+    }
+    expect(fieldsOf({ type: "object", properties })).toMatchObject([
+      { kind: "text", long: false, format: "password" },
+      { kind: "text", long: false, format: "password" },
+    ])
+  })
+
   it("are none where a schema is no object, or says more than its properties", () => {
     expect(fieldsOf({ type: "string" })).toBeUndefined()
     expect(fieldsOf({ ...schema, oneOf: [] })).toBeUndefined()

@@ -1,8 +1,10 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { ControlPlane } from "@runlease/core"
+import { ControlPlane, Executor, Interrupts, Runs, Worker } from "@runlease/core"
 import { Sealing, type StoreControlPlane } from "@runlease/store"
-import { ConfigProvider, Effect, Either, Layer, Redacted } from "effect"
+import { TestRuns } from "@runlease/testkit"
+import * as TestWorker from "@runlease/testkit/TestWorker"
+import { ConfigProvider, Deferred, Effect, Either, Layer, Redacted, Schema } from "effect"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { SqlControlPlane } from "../src/index.js"
@@ -94,6 +96,41 @@ describe("the secrets of an SQLite file", () => {
       )
       const refused = yield* Effect.flip(started)
       assertTrue(refused.message.includes("32 bytes") && !refused.message.includes("password"))
+    }),
+  )
+})
+
+describe("a secret in an answer", () => {
+  it.scopedLive("is in no file of an SQLite store, and reaches the executor", () =>
+    Effect.gen(function* () {
+      const folder = yield* TempDatabase.folder
+      const password = "hunter2-of-nobody"
+      const got = yield* Deferred.make<string>()
+      const asks = Executor.layerFrom(() =>
+        Effect.gen(function* () {
+          const account = yield* Interrupts.ask("account", {
+            message: "Which account?",
+            schema: Schema.Struct({ user: Schema.String, password: Interrupts.secret() }),
+          })
+          yield* Deferred.succeed(got, Redacted.value(account.password))
+          return `${account.user} ${String(account.password)}`
+        }),
+      )
+      const store = SqlControlPlane.layerSqlite({ filename: path.join(folder, "runs.db") })
+      const filesWith = (text: string) =>
+        fs.readdirSync(folder).filter((name) => fs.readFileSync(path.join(folder, name)).includes(text))
+      yield* Effect.gen(function* () {
+        yield* Worker.make({ leaseDuration: "30 seconds", drainTimeout: 0 })
+        const { runId } = yield* TestRuns.submit()
+        yield* TestWorker.untilStatus(runId, "waiting")
+        const { resume } = yield* Runs.Runs
+        yield* resume(runId, [
+          { interruptId: "account", status: "resolved", payload: { user: "ada-of-nobody", password } },
+        ])
+        strictEqual(yield* Deferred.await(got), password)
+        yield* TestWorker.untilStatus(runId, "completed")
+        deepStrictEqual([filesWith("ada-of-nobody").length > 0, filesWith(password)], [true, []])
+      }).pipe(Effect.provide(asks), Effect.provide(store))
     }),
   )
 })

@@ -80,6 +80,7 @@ const inputTypes: Readonly<Record<string, string>> = {
   date: "date",
   "date-time": "text",
   email: "email",
+  password: "password",
   uri: "url",
   time: "time",
 }
@@ -149,6 +150,8 @@ const Control = ({
         <input
           {...common}
           type={inputTypes[field.format ?? ""] ?? "text"}
+          // The password of another system, and not that of this page.
+          autoComplete={field.format === "password" ? "new-password" : undefined}
           value={textOf(value)}
           onChange={(event) => onChange(event.target.value)}
           className={lineClass}

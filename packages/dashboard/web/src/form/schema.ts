@@ -132,17 +132,19 @@ const fieldOf = (
   if (type === "boolean") return { ...base, kind: "boolean" }
   if (type === "string") {
     const maxLength = number(schema["maxLength"])
+    const isSecret = schema["writeOnly"] === true || schema["format"] === "password"
     return {
       ...base,
       kind: "text",
       long:
-        schema["format"] === "textarea" ||
-        /note|comment|reason|text|message|prompt|body/i.test(name) ||
-        (maxLength ?? 0) > 200,
+        !isSecret &&
+        (schema["format"] === "textarea" ||
+          /note|comment|reason|text|message|prompt|body/i.test(name) ||
+          (maxLength ?? 0) > 200),
       minLength: number(schema["minLength"]),
       maxLength,
       pattern: text(schema["pattern"]),
-      format: text(schema["format"]),
+      format: isSecret ? "password" : text(schema["format"]),
     }
   }
   if (type === "number" || type === "integer") {

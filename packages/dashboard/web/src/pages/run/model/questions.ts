@@ -54,6 +54,18 @@ export const questionOf = (value: unknown): Question | undefined => {
   }
 }
 
+/** Begins the text in the place of a secret that the store has sealed. */
+const sealed = "runlease-sealed:"
+
+/** A value as people see it. */
+const withoutSealed = (value: unknown): unknown => {
+  if (typeof value === "string") return value.startsWith(sealed) ? "<redacted>" : value
+  if (Array.isArray(value)) return value.map(withoutSealed)
+  return isRecord(value)
+    ? Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, withoutSealed(inner)]))
+    : value
+}
+
 /** From an answer of the summary, or of the request. */
 export const answerOf = (value: unknown): Answer | undefined => {
   if (!isRecord(value)) return undefined
@@ -62,7 +74,7 @@ export const answerOf = (value: unknown): Answer | undefined => {
   return {
     interruptId: id,
     status: value["status"] === "cancelled" ? "cancelled" : "resolved",
-    payload: value["payload"],
+    payload: withoutSealed(value["payload"]),
     isError: (value["isError"] ?? value["is_error"]) === true,
   }
 }
