@@ -32,6 +32,7 @@ const shared = {
     "model/SealedParts",
     "model/SnakeCase",
     "model/ThreadName",
+    "model/ToolArguments",
     "model/agui/ToolFailure",
     "executor/AgentRuns",
     "ports/AnswerCheck",

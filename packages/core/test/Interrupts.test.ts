@@ -49,7 +49,12 @@ describe("a question without a worker", () => {
       const schema = Schema.Struct({ user: Schema.String, pin: Interrupts.secret({ title: "Your PIN" }) })
       const account = Interrupts.ask("q", { message: "Well?", schema })
       const [interrupt] = yield* interruptsOf(
-        Effect.catchTag(Effect.as(account, false), "Declined", () => Effect.succeed(false)),
+        account.pipe(
+          Effect.as(false),
+          Effect.catchAll((error) =>
+            error._tag === "Declined" ? Effect.succeed(false) : Effect.fail(error),
+          ),
+        ),
       )
       deepStrictEqual(interrupt?.responseSchema?.["properties"], {
         user: { type: "string" },

@@ -12,6 +12,7 @@ import * as Conversations from "./Api/Conversations.js"
 import * as Examples from "./Api/Examples.js"
 import * as Exchange from "./Api/Exchange.js"
 import * as Health from "./Api/Health.js"
+import * as InputRequests from "./Api/InputRequests.js"
 import * as Keys from "./Api/Keys.js"
 import * as Limits from "./Api/Limits.js"
 import * as Threads from "./Api/Threads.js"
@@ -65,6 +66,7 @@ export class Api extends empty
   .add(Session.groups.signIn)
   .add(Session.groups.session)
   .add(Conversations.group)
+  .add(InputRequests.group)
   .add(AgUi.group)
   .add(Threads.group)
   .add(Limits.group)

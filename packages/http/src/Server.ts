@@ -15,6 +15,7 @@ import * as Middleware from "./server/Middleware.js"
 
 import * as AgUi from "./server/AgUi.js"
 import * as Callbacks from "./server/Callbacks.js"
+import * as InputRequests from "./server/InputRequests.js"
 import * as Callers from "./server/Callers.js"
 
 import * as Conversations from "./server/Conversations.js"
@@ -93,6 +94,7 @@ const handlers = Layer.mergeAll(
   Schedules.layer,
   Bulk.layer,
   Callbacks.layer,
+  InputRequests.layer,
   Session.layer,
   Threads.layer,
   Tokens.layer,

@@ -26,6 +26,7 @@ import {
 } from "./authorization/principals.js"
 import * as Requests from "./authorization/requests.js"
 import { serve } from "../../../http/test/serving.js"
+import * as InputRequest from "../../../http/src/Wire/InputRequest.js"
 import { faces } from "./faces.js"
 import { sqlite } from "../../../http/test/sqlite.js"
 import * as Searches from "../../../testkit/test/Searches.js"
@@ -75,6 +76,12 @@ const makeNames = (own: Project, endpoint: Endpoint, name: string) =>
       const leases = yield* Leases.Leases
       yield* leases.suspend(TestRuns.leaseOf(run), TestRuns.forToolCall())
     }
+    if (state === "asking") {
+      const leases = yield* Leases.Leases
+      yield* leases.suspend(TestRuns.leaseOf(run), {
+        interrupts: [{ id: "where", reason: "input_required" }],
+      })
+    }
     const schedules = yield* Schedules.Schedules
     const schedule = yield* schedules.create({
       name,
@@ -105,6 +112,7 @@ const makeNames = (own: Project, endpoint: Endpoint, name: string) =>
       thread: `thread-${name}`,
       schedule: schedule.id,
       bulk: bulk.id,
+      input: InputRequest.idOf(run.runId, "where"),
       ...hook,
       fresh: `new-${name}`,
     } satisfies Requests.Names

@@ -77,6 +77,8 @@ const makeWorld = (name: string, holder: Ids.WorkerId) =>
       bulk: bulk.id,
       endpoint: hook.id,
       delivery: delivery.id,
+      // The run does not wait.
+      input: "00000000-0000-8000-8000-000000000000",
       fresh: `fresh-${name}`,
     } satisfies Requests.Names
   })

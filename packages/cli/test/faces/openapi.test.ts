@@ -83,6 +83,7 @@ describe("the description of the API", () => {
       "Sign in",
       "Session",
       "Conversations",
+      "Requests for input",
       "AG-UI",
       "MCP",
       "A2A card",

@@ -116,7 +116,7 @@ const readerOfSchema = <A>(schema: Codec<A>): Reader<A> => {
 const text = readerOfSchema(Schema.String)
 
 /**
- * A text that nobody reads back, such as a password, in the schema of a question. The store seals it, so it is in no log, list or export;
+ * A secret text, such as a password, in the schema of a question. The store seals it, so it is in no log, list or export;
  * the worker that claims the run has it, as `Redacted`.
  *
  * ```ts

@@ -1,6 +1,6 @@
 /**
- * The secret parts of an answer, as the JSON Schema of its question declares them: a store seals each, so that nobody reads it but the worker
- * that claims the run.
+ * The secret parts of an answer, as the JSON Schema of its question declares them: a store seals each, so that only the worker
+ * that claims the run reads it.
  *
  * Source: docs/decisions/0148-secrets-in-answers.md
  */

@@ -140,6 +140,43 @@ const ofTokens = {
   "tokens.rotate": { answer: { rotated: true } },
 }
 
+const inputRequest = {
+  input_request_id: "01a20000-0000-8000-8000-00000000000a",
+  run_id: "invoice-7",
+  project_id: projectId,
+  conversation_id: conversationId,
+  title: "Which account?",
+  fields: [
+    { name: "user", type: "text", label: "User", required: true },
+    { name: "password", type: "password", label: "Password", required: true },
+  ],
+  requested_responder_type: "human",
+  status: "open",
+  expires_at: null,
+  response: null,
+}
+
+const answeredRequest = {
+  ...inputRequest,
+  status: "submitted",
+  response: {
+    response_id: "01a20000-0000-8000-8000-00000000000b",
+    values: { user: "ada", password: "<redacted>" },
+    redacted_fields: ["password"],
+  },
+}
+
+/** Examples of the endpoints of requests for input. */
+const ofInputRequests = {
+  "inputRequests.list": { answer: { data: [inputRequest] } },
+  "inputRequests.get": { answer: inputRequest },
+  "inputRequests.respond": {
+    sent: { values: { user: "ada", password: "correct horse" } },
+    answer: answeredRequest,
+  },
+  "inputRequests.cancel": { answer: { ...inputRequest, status: "cancelled" } },
+}
+
 /** Examples of the endpoints of callbacks. */
 const ofCallbacks = {
   "callbacks.issue": {
@@ -524,6 +561,7 @@ export const examples: Readonly<Record<string, Example>> = {
   ...ofWebhooks,
   ...ofTokens,
   ...ofCallbacks,
+  ...ofInputRequests,
 }
 
 /** The content of a body, every media type with the example. */

@@ -32,7 +32,7 @@ const sealedBefore = (before: ReadonlyArray<Answer>, { interruptId }: Answer): A
   return first !== undefined && isSealed(first) ? first : undefined
 }
 
-/** What is to be known of the run to seal these answers; undefined where none has a secret. */
+/** What sealing these answers needs of the run; undefined where none has a secret. */
 export const unsealed = (
   run: Pick<Run, "runId" | "waiting">,
   { snapshot: { resume: before = [] } }: Pick<ResumeRules.ResumeRecord, "snapshot">,

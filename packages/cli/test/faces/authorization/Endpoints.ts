@@ -52,6 +52,7 @@ export const send = (
     bulk_id: names.bulk,
     endpoint_id: names.endpoint,
     delivery_id: names.delivery,
+    input_request_id: names.input,
     limit_name: "gpu",
     operation: "message:send",
     task_id: name === "a2a.taskOperation" ? `${names.run}:cancel` : names.run,

@@ -15,6 +15,7 @@ export interface Names {
   readonly bulk: string
   readonly endpoint: string
   readonly delivery: string
+  readonly input: string
   /** In the names of what requests make. */
   readonly fresh: string
 }
@@ -160,6 +161,7 @@ const requests: Readonly<Record<string, Make>> = {
   "keys.createProject": ({ fresh }) => ({ body: { slug: fresh } }),
   "callbacks.issue": () => ({ body: { tool_call_id: "call" } }),
   "callback.answer": () => ({ body: {} }),
+  "inputRequests.respond": () => ({ body: { values: { answer: "here" } } }),
   "workers.callback": () => ({ body: { interrupt_id: "question" } }),
   "tokens.issue": ({ run }) => ({ body: { scopes: ["read"], run_id: run } }),
   "keys.createKey": () => ({ body: { name: "new" } }),
@@ -168,8 +170,9 @@ const requests: Readonly<Record<string, Make>> = {
 export const make = (endpoint: string): Make => requests[endpoint] ?? nothing
 
 /** The state of the run before the request; a worker holds it where there is none here. */
-export const stateOf = (endpoint: string): "waiting" | "ended" | undefined => {
+export const stateOf = (endpoint: string): "waiting" | "asking" | "ended" | undefined => {
   if (endpoint === "runs.retry") return "ended"
   const isAnswer = endpoint === "runs.resume" || endpoint === "runs.followUp"
+  if (endpoint.startsWith("inputRequests.")) return "asking"
   return isAnswer || endpoint === "callbacks.issue" ? "waiting" : undefined
 }
