@@ -20,6 +20,7 @@ import * as Prune from "./ports/Prune.js"
 import * as SqlAccess from "./ports/SqlAccess.js"
 import * as SqlConversations from "./ports/SqlConversations.js"
 import * as SqlWorkerRegistry from "./ports/SqlWorkerRegistry.js"
+import * as NewFile from "./sqlite/NewFile.js"
 import * as SecretKeyFile from "./sqlite/SecretKeyFile.js"
 import * as SqliteConnection from "./sqlite/SqliteConnection.js"
 import * as SqliteRows from "./sqlite/SqliteRows.js"
@@ -86,7 +87,7 @@ export type Ports = StoreControlPlane.Ports
 
 /** Brings the tables up to date. */
 export const migrate: Effect.Effect<void, ControlPlaneError.ControlPlaneError, SqlClient.SqlClient> =
-  Migrations.apply(Migrations.all)
+  Migrations.apply(Migrations.all, NewFile.create)
 
 /** The control plane over tables that are up to date, woken by other servers through `link`. */
 export const make = Effect.fnUntraced(function* (link: SqlStore.Link) {

@@ -131,10 +131,12 @@ const waiting = <A, R>(effect: Effect.Effect<A, Failure, R>): Effect.Effect<A, F
 
 /**
  * Applies the migrations that are new to the database, in one transaction. Applying them again, or from several processes
- * at once, changes nothing. Waits for a database that is starting up or locked.
+ * at once, changes nothing. Waits for a database that is starting up or locked. `create` runs first in that transaction. It returns whether it
+ * made all tables, and no migration is left then.
  */
 export const apply = (
   migrations: Migrations,
+  create: Effect.Effect<boolean, SqlError, SqlClient.SqlClient> = Effect.succeed(false),
 ): Effect.Effect<void, ControlPlaneUnavailable.ControlPlaneUnavailable, SqlClient.SqlClient> =>
   Effect.gen(function* () {
     const dialect = yield* SqlDialect.dialectOf(yield* SqlClient.SqlClient)
@@ -142,8 +144,14 @@ export const apply = (
       loader: Migrator.fromRecord(migrations),
       table,
     }).pipe(Effect.catchSomeDefect(failureOf))
+    const missing = Effect.zipRight(refuseFormer, migrated)
     yield* waiting(
-      dialect.transact(dialect.beginMigration.pipe(Effect.zipRight(refuseFormer), Effect.zipRight(migrated))),
+      dialect.transact(
+        dialect.beginMigration.pipe(
+          Effect.zipRight(create),
+          Effect.if({ onTrue: () => Effect.void, onFalse: () => missing }),
+        ),
+      ),
     )
   }).pipe(
     Effect.mapError((error) =>

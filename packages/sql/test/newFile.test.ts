@@ -1,0 +1,52 @@
+import * as SqlClient from "@effect/sql/SqlClient"
+import { it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import { Effect, Layer } from "effect"
+import { expect } from "vitest"
+import { Migrations, SqlControlPlane, SqliteFile } from "../src/index.js"
+import * as TempDatabase from "./TempDatabase.js"
+
+interface Made {
+  readonly name: string
+  readonly type: string
+  readonly sql: string
+}
+
+/** What a file has after `make`: its tables and indexes as they were made, and its migrations. */
+const madeBy = (make: Effect.Effect<void, unknown, SqlClient.SqlClient>) =>
+  Effect.gen(function* () {
+    yield* make
+    const sql = yield* SqlClient.SqlClient
+    return {
+      made: yield* sql<Made>`SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid`,
+      migrations: yield* sql<{
+        readonly migration_id: number
+        readonly name: string
+      }>`SELECT migration_id, name FROM runlease_migrations ORDER BY migration_id`,
+    }
+  }).pipe(
+    Effect.provide(
+      Layer.unwrapScoped(Effect.map(TempDatabase.filename, (filename) => SqliteFile.layerWith({ filename }))),
+    ),
+  )
+
+it.scopedLive("a new file has what all migrations make, and their history", () =>
+  Effect.gen(function* () {
+    const migrated = yield* madeBy(Migrations.apply(Migrations.all))
+    const rows = migrated.migrations.map(({ migration_id, name }) => `(${migration_id}, '${name}')`)
+    const statements = [
+      ...migrated.made.map(({ sql }) => sql),
+      `INSERT INTO ${Migrations.table} (migration_id, name) VALUES\n  ${rows.join(",\n  ")}`,
+    ].map((statement) => `${statement};\n`)
+    // After a new migration, `npx vitest run packages/sql/test/newFile.test.ts -u` writes the module anew.
+    yield* Effect.promise(() =>
+      expect(
+        [
+          "/** What all migrations make in a new SQLite file. A test of `sql` writes it. */",
+          `export const tables = \`\n${statements.join("").replaceAll(/[\\`$]/g, String.raw`\$&`)}\`\n`,
+        ].join("\n"),
+      ).toMatchFileSnapshot("../src/sqlite/NewFileTables.ts"),
+    )
+    deepStrictEqual(yield* madeBy(SqlControlPlane.migrate), migrated)
+  }),
+)
