@@ -6,6 +6,7 @@
  *
  * Source: docs/decisions/0072-dashboard.md
  */
+import type * as FileSystem from "@effect/platform/FileSystem"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Path from "@effect/platform/Path"
@@ -22,7 +23,10 @@ const readAll = Effect.gen(function* () {
   for (const { br, gzip, plain } of files.values()) {
     yield* Effect.all([plain, br ?? Effect.void, gzip ?? Effect.void])
   }
-  return files
+  const index = files.get("/index.html")
+  return index === undefined
+    ? Option.none()
+    : Option.some({ files, html: new TextDecoder().decode(yield* index.plain) })
 })
 
 const pageResponse = (html: string) =>
@@ -41,36 +45,48 @@ const wantsPage = (request: HttpServerRequest.HttpServerRequest): boolean =>
   (request.headers["accept"] ?? "").includes("text/html") &&
   !isApiPage(BuiltFiles.pathOf(request))
 
+/** Whether a request may be for a file: each has an ending. Requests of the API rarely do. */
+const mayNameFile = (request: HttpServerRequest.HttpServerRequest): boolean =>
+  BuiltFiles.isRead(request) &&
+  /\.[a-z\d]+$/.test(BuiltFiles.pathOf(request)) &&
+  !isApiPage(BuiltFiles.pathOf(request))
+
 /**
- * The API with the dashboard in front of it. `prefix` is where both are mounted, for the links of the page. Without the built pages,
- * as in a checkout that was not built, it is the API alone, and a warning says so when a browser requests a page.
+ * The API with the dashboard in front of it. `prefix` is where both are mounted, for the links of the page. Its files are read at the first
+ * request for one of them or for a page. Without the built pages, as in a checkout that was not built, it is the API alone, and a warning
+ * says so when a browser requests a page.
  */
 export const inFront = ({ prefix = "" }: { readonly prefix?: string | undefined } = {}) =>
   Effect.gen(function* () {
-    const files = yield* Effect.option(readAll)
-    const index = Option.flatMapNullable(files, (all) => all.get("/index.html"))
-    if (Option.isNone(files) || Option.isNone(index)) {
-      const warning = yield* Effect.once(
-        Effect.logWarning("The dashboard is not built; build it with `pnpm pages`"),
-      )
-      return <E, R>(
-        api: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
-      ): Effect.Effect<HttpServerResponse.HttpServerResponse, E, R | HttpServerRequest.HttpServerRequest> =>
-        Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-          wantsPage(request) ? Effect.zipRight(warning, api) : api,
-        )
-    }
+    const context = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
+    const warning = yield* Effect.once(
+      Effect.logWarning("The dashboard is not built; build it with `pnpm pages`"),
+    )
+    // A first reader that leaves does not leave its interruption to the next.
+    const built = yield* Effect.cached(
+      Effect.uninterruptible(
+        Effect.provide(
+          Effect.orElseSucceed(readAll, () => Option.none()),
+          context,
+        ),
+      ),
+    )
     const base = prefix.replace(/\/+$/, "")
-    const html = new TextDecoder()
-      .decode(yield* index.value.plain)
-      .replace(`<base href="/" />`, `<base href="${base}/" />`)
     return <E, R>(
       api: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
     ): Effect.Effect<HttpServerResponse.HttpServerResponse, E, R | HttpServerRequest.HttpServerRequest> =>
       Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
-        const path = BuiltFiles.pathOf(request)
-        const file = path === "/index.html" ? undefined : files.value.get(path)
-        if (file !== undefined && BuiltFiles.isRead(request)) return BuiltFiles.respond(request, file)
-        return wantsPage(request) ? Effect.succeed(pageResponse(html)) : api
+        const isPage = wantsPage(request)
+        if (!isPage && !mayNameFile(request)) return api
+        return Effect.flatMap(built, (found) => {
+          if (Option.isNone(found)) return isPage ? Effect.zipRight(warning, api) : api
+          const { files, html } = found.value
+          const path = BuiltFiles.pathOf(request)
+          const file = path === "/index.html" ? undefined : files.get(path)
+          if (file !== undefined) return BuiltFiles.respond(request, file)
+          return isPage
+            ? Effect.succeed(pageResponse(html.replace(`<base href="/" />`, `<base href="${base}/" />`)))
+            : api
+        })
       })
   })
