@@ -1,5 +1,11 @@
 /** The dashboard in an application of one's own, below a prefix. */
-import { HttpLayerRouter, HttpServer, HttpServerResponse } from "@effect/platform"
+import {
+  FileSystem,
+  HttpLayerRouter,
+  HttpServer,
+  HttpServerRequest,
+  HttpServerResponse,
+} from "@effect/platform"
 import { NodeContext, NodeHttpServer } from "@effect/platform-node"
 import { expect, it } from "@effect/vitest"
 import { Dashboard } from "@runlease/dashboard"
@@ -48,4 +54,33 @@ it.scopedLive("each address below the prefix is a page for a browser and JSON fo
     expect((yield* get("/agents/openapi.json")).headers.get("content-type")).toContain("json")
     expect((yield* get("/agents/assets/no-such-file.js", "*/*")).status).toBe(404)
   }).pipe(Effect.provide(application)),
+)
+
+it.scopedLive("reads the files of the pages at the first request for one", () =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    let lists = 0
+    const readDirectory: typeof fs.readDirectory = (...of) =>
+      Effect.suspend(() => {
+        lists += 1
+        return fs.readDirectory(...of)
+      })
+    const inFront = yield* Effect.provideService(Dashboard.inFront(), FileSystem.FileSystem, {
+      ...fs,
+      readDirectory,
+    })
+    const answerTo = (path: string, accept: string) =>
+      inFront(Effect.succeed(HttpServerResponse.text("api"))).pipe(
+        Effect.provideService(
+          HttpServerRequest.HttpServerRequest,
+          HttpServerRequest.fromWeb(new Request(`http://localhost${path}`, { headers: { accept } })),
+        ),
+        Effect.flatMap((answer) => Effect.promise(() => HttpServerResponse.toWeb(answer).text())),
+      )
+    for (const path of ["/runs", "/openapi.json"]) expect(yield* answerTo(path, "*/*")).toBe("api")
+    expect(lists).toBe(0)
+    expect(yield* answerTo("/runs", "text/html")).toContain('<base href="/" />')
+    expect(yield* answerTo("/icon.svg", "*/*")).toContain("<svg")
+    expect(lists).toBe(1)
+  }).pipe(Effect.provide(NodeContext.layer)),
 )

@@ -4,6 +4,7 @@
  * It runs from its text, so that it is there in every bundle, and loads no other module: Effect would take ten times as
  * much memory, and longer to start than a short lease allows.
  */
+import * as ProgramText from "../contract/ProgramText.js"
 import type * as RenewalRounds from "@runlease/core/RenewalRounds"
 import type { Layout } from "./LeaseTable.js"
 import type { Cells } from "./LoopBeat.js"
@@ -247,5 +248,4 @@ const program = (): void => {
   void rounds()
 }
 
-/** The text of the program. Some compilers call `__name` to keep the names of functions. */
-export const text = `const __name = (named) => named;(${program.toString()})()`
+export const text = ProgramText.of(program)

@@ -3,6 +3,7 @@
  *
  * It runs from its text, so that it is there in every bundle, and loads the validator alone.
  */
+import * as ProgramText from "../contract/ProgramText.js"
 import type { OutputUnit } from "@cfworker/json-schema"
 
 /** What the program is started with. */
@@ -83,5 +84,4 @@ const program = (): void => {
   report("ready")
 }
 
-/** The text of the program. Some compilers call `__name` to keep the names of functions. */
-export const text = `const __name = (named) => named;(${program.toString()})()`
+export const text = ProgramText.of(program)

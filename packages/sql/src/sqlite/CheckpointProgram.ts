@@ -68,5 +68,13 @@ const program = (): void => {
   })
 }
 
-/** The text of the program. Some compilers call `__name` to keep the names of functions. */
-export const text = `const __name = (named) => named;(${program.toString()})()`
+const source = program.toString()
+
+/** A compiler that keeps the names of functions calls a function for it, whose name a bundle may have to change. */
+const helpers = Array.from(
+  new Set(source.match(/\b__name\d*\b/g)),
+  (name) => `const ${name} = (named) => named;`,
+)
+
+/** The text of the program. */
+export const text = `${helpers.join("")}(${source})()`
