@@ -132,23 +132,23 @@ const webhooks = Effect.gen(function* () {
 
 /** Calls the methods of `Limits`, in each variant that has its own statements. */
 const limits = Effect.gen(function* () {
-  const { define, list, named, pause, remove, resume } = yield* Limits.Limits
+  const { define, get, list, pause, remove, resume } = yield* Limits.Limits
   const runs = yield* Runs.Runs
   const agentId = Ids.AgentId.make("limited")
   const rate = { count: 1, periodSeconds: 3600 }
-  yield* define({ name: "api", rate, maxRunning: 2, maxPending: 3 })
+  yield* define(Limits.ofName("api"), { rate, maxRunning: 2, maxPending: 3 })
   const input = { agentId, limits: { api: "eu" }, implementationKind: "kind", workerKey: "key" }
   const first = yield* runs.submit(input)
   yield* runs.submit(input)
-  yield* define({ name: "api", rate: { ...rate, burst: 2 }, maxRunning: 2 })
-  yield* define({ name: "api", rate })
+  yield* define(Limits.ofName("api"), { rate: { ...rate, burst: 2 }, maxRunning: 2 })
+  yield* define(Limits.ofName("api"), { rate })
   const subject = { kind: "named" as const, name: "api", key: "eu" }
   yield* pause(subject)
   yield* resume(subject)
-  yield* named("api")
+  yield* get("api")
   yield* list()
   yield* runs.cancel(first.run.runId)
-  yield* remove("api")
+  yield* remove(Limits.ofName("api"))
 })
 
 /** Calls every method of every port, in each variant that has its own statements. */

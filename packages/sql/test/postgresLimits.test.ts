@@ -47,7 +47,7 @@ describe("limits that two servers of one PostgreSQL database share", () => {
         const total = 120
         const working = new Set<string>()
         const progress = { most: 0, ended: 0 }
-        yield* Context.get(first, Limits.Limits).setProject(3)
+        yield* Context.get(first, Limits.Limits).define(Limits.ofProject, { maxRunning: 3 })
         const work = (plane: Plane, workerKey: string) =>
           Effect.gen(function* () {
             const workerId = yield* register(plane, workerKey)
@@ -100,7 +100,7 @@ describe("limits that two servers of one PostgreSQL database share", () => {
     Effect.gen(function* () {
       const url = yield* PostgresDatabase.url
       const planes = yield* serversOf(url)
-      yield* Context.get(planes[0], Limits.Limits).setProject(1)
+      yield* Context.get(planes[0], Limits.Limits).define(Limits.ofProject, { maxRunning: 1 })
       const { submit } = Context.get(planes[0], Runs.Runs)
       yield* Effect.replicateEffect(submit({ agentId, concurrencyKey: null }), 2)
       const workers = yield* Effect.forEach(planes, (plane, at) => register(plane, `worker-${at}`))
@@ -140,7 +140,7 @@ describe("limits that two servers of one PostgreSQL database share", () => {
         const next = claim({ workerId, limit: 1, leaseDuration: "60 seconds" })
         yield* Effect.replicateEffect(runs.submit({ agentId, concurrencyKey: null }), 3)
         const [run] = yield* next
-        strictEqual((yield* limits.setProject(1)).running, 1)
+        strictEqual((yield* limits.define(Limits.ofProject, { maxRunning: 1 })).use?.running, 1)
         deepStrictEqual(yield* next, [])
         // The first server remembers the lease as it was before the limit.
         yield* runs.complete(run!.runId, { status: "completed" }, { workerId, epoch: run!.leaseEpoch })
@@ -157,7 +157,7 @@ describe("limits that two servers of one PostgreSQL database share", () => {
       const limits = Context.get(first, Limits.Limits)
       // The second server has read that there is none.
       yield* runs.submit({ agentId })
-      yield* limits.define({ name: "crm", maxRunning: 1, agentIds: [agentId] })
+      yield* limits.define(Limits.ofName("crm", { agentIds: [agentId] }), { maxRunning: 1 })
       const one = Effect.zipRight(
         Effect.zipRight(runs.submit({ agentId, concurrencyKey: null }), PostgresDatabase.breath),
         limits.list(),
@@ -175,7 +175,9 @@ describe("limits that two servers of one PostgreSQL database share", () => {
       const planes = yield* twoServers
       const define = (name: string, at: number) =>
         Effect.either(
-          Context.get(planes[at % 2]!, Limits.Limits).define({ name, maxRunning: 1, agentIds: [agentId] }),
+          Context.get(planes[at % 2]!, Limits.Limits).define(Limits.ofName(name, { agentIds: [agentId] }), {
+            maxRunning: 1,
+          }),
         )
       const names = Array.from({ length: 12 }, (_, at) => `limit-${at}`)
       const verdicts = yield* Effect.forEach(names, define, { concurrency: "unbounded" })

@@ -12,7 +12,7 @@ const work = Effect.gen(function* () {
   const { define, list } = yield* Limits.Limits
   const leases = yield* Leases.Leases
   const worker = yield* TestRuns.register()
-  yield* define({ name: "gpu", maxRunning: 2 })
+  yield* define(Limits.ofName("gpu"), { maxRunning: 2 })
   for (const key of ["eu", "eu", "eu", "eu", "eu", "eu", "us"])
     yield* TestRuns.submit({ limits: { gpu: key } })
   const [waits, released] = yield* TestRuns.claim(worker, { limit: 2 })
@@ -81,18 +81,17 @@ for (const [name, database] of [
           counts,
         )
         deepStrictEqual(yield* Effect.provide(open, client), before)
-        const named = Effect.flatMap(Limits.Limits, (limits) => limits.named("gpu"))
+        const named = Effect.flatMap(Limits.Limits, (limits) => limits.get("gpu"))
         deepStrictEqual(yield* Effect.provide(named, controlPlane), {
-          name: "gpu",
-          maxRunning: 2,
-          rate: null,
-          maxPending: null,
+          of: { kind: "named", name: "gpu" },
+          bounds: { maxRunning: 2, rate: null, maxPending: null },
+          use: null,
         })
         // Without a number of runs there may be a rate.
         const rated = Effect.flatMap(Limits.Limits, (limits) =>
-          limits.define({ name: "gpu", rate: { count: 1, periodSeconds: 60 } }),
+          limits.define(Limits.ofName("gpu"), { rate: { count: 1, periodSeconds: 60 } }),
         )
-        deepStrictEqual((yield* Effect.provide(rated, controlPlane)).maxRunning, null)
+        deepStrictEqual((yield* Effect.provide(rated, controlPlane)).bounds.maxRunning, null)
       }),
     )
 
@@ -103,7 +102,7 @@ for (const [name, database] of [
           const { define } = yield* Limits.Limits
           const worker = yield* TestRuns.register()
           const submit = TestRuns.submit({ limits: { api: "eu" } })
-          yield* define({ name: "api", rate: { count: 1, periodSeconds: 3600 } })
+          yield* define(Limits.ofName("api"), { rate: { count: 1, periodSeconds: 3600 } })
           const { projectId } = yield* submit
           yield* TestRuns.complete(yield* TestRuns.claimOne(worker))
           yield* Retention.pruneAll({ projectId, olderThan: 0 })
@@ -120,10 +119,12 @@ describe("two servers over PostgreSQL", () => {
     Effect.gen(function* () {
       const { controlPlane } = yield* postgres
       const servers = yield* Effect.all([Layer.build(controlPlane), Layer.build(controlPlane)])
-      const define = (limit: Limits.NamedLimitInput) =>
-        Effect.flatMap(Limits.Limits, (limits) => limits.define(limit)).pipe(Effect.provide(servers[0]))
-      yield* define({ name: "api", rate: { count: 1, periodSeconds: 3600, burst: 5 } })
-      yield* define({ name: "few", maxRunning: 1, maxPending: 3 })
+      const define = (name: string, bounds: Limits.LimitBoundsInput) =>
+        Effect.flatMap(Limits.Limits, (limits) => limits.define(Limits.ofName(name), bounds)).pipe(
+          Effect.provide(servers[0]),
+        )
+      yield* define("api", { rate: { count: 1, periodSeconds: 3600, burst: 5 } })
+      yield* define("few", { maxRunning: 1, maxPending: 3 })
       const onBoth = <A, E>(
         effect: (index: number) => Effect.Effect<A, E, ControlPlane.StorePorts>,
         count: number,

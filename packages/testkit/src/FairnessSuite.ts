@@ -4,7 +4,7 @@ import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import * as Ids from "@runlease/core/Ids"
 import { Leases } from "@runlease/core/Leases"
-import { Limits } from "@runlease/core/Limits"
+import { Limits, ofAgent, ofName } from "@runlease/core/Limits"
 import type { ClaimedRun } from "@runlease/core/Run"
 import { Runs, type SubmissionInput } from "@runlease/core/Runs"
 import { Duration, Effect, type Layer, TestClock } from "effect"
@@ -195,8 +195,8 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         const { define } = yield* Limits
-        yield* define({ name: "customer", maxRunning: 10 })
-        yield* define({ name: "gpu", maxRunning: 1 })
+        yield* define(ofName("customer"), { maxRunning: 10 })
+        yield* define(ofName("gpu"), { maxRunning: 1 })
         yield* submit("a", 4, { limits: { customer: "a", gpu: "all" } })
         yield* submit("b", 2, { limits: { customer: "b", gpu: "all" } })
         deepStrictEqual(yield* runInTurn(worker, 6), ["a 1", "a 2", "b 1", "a 3", "b 2", "a 4"])
@@ -207,10 +207,10 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       "runs that come under the limit of their agent take turns there",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
-        const { setAgent } = yield* Limits
+        const { define } = yield* Limits
         yield* submit("a", 4)
         yield* submit("b", 2)
-        yield* setAgent(Ids.AgentId.make("agent"), 1)
+        yield* define(ofAgent("agent"), { maxRunning: 1 })
         deepStrictEqual(yield* runInTurn(worker, 6), ["a 1", "b 1", "a 2", "b 2", "a 3", "a 4"])
       }),
     )

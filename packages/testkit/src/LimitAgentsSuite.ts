@@ -4,7 +4,7 @@ import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import * as Ids from "@runlease/core/Ids"
 import { Leases } from "@runlease/core/Leases"
-import { Limits, type NamedLimitInput } from "@runlease/core/Limits"
+import { Limits, ofAgent, ofKey, ofName } from "@runlease/core/Limits"
 import * as RequestSnapshot from "@runlease/core/RequestSnapshot"
 import { type ClaimedRun, EventId } from "@runlease/core/Run"
 import { Runs, type SubmissionInput } from "@runlease/core/Runs"
@@ -56,21 +56,16 @@ export const namedSuite = (name: string, layer: Layer.Layer<ProjectPorts, unknow
       "each later run of the agents is under the limit, by the key in its payload, and those before are not",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
-        const { define, named } = yield* Limits
+        const { define, get } = yield* Limits
         yield* submitOfAgent("before", withInput({ tenant: { id: "a" } }))
-        const limit = {
-          name: "crm",
-          maxRunning: 1,
-          agentIds: ["import", "export"],
-          keyFrom: "input.tenant.id",
-        }
-        deepStrictEqual(yield* define(limit), {
-          ...limit,
-          agentIds: ids(limit.agentIds),
-          rate: null,
-          maxPending: null,
+        const of = ofName("crm", { agentIds: ["import", "export"], keyFrom: "input.tenant.id" })
+        const bounds = { maxRunning: 1, rate: null, maxPending: null }
+        deepStrictEqual(yield* define(of, { maxRunning: 1 }), {
+          of: { ...of, agentIds: ids(["import", "export"]), keyFrom: "input.tenant.id" },
+          bounds,
+          use: null,
         })
-        deepStrictEqual(yield* named("crm"), yield* define(limit))
+        deepStrictEqual(yield* get("crm"), yield* define(of, bounds))
         const run = yield* submitOfAgent("a1", withInput({ tenant: { id: "a" } }))
         strictEqual(run.limits, undefined)
         yield* submitOfAgent("a2", { ...withInput({ tenant: { id: "a" } }), agentId: "export" })
@@ -90,7 +85,7 @@ export const namedSuite = (name: string, layer: Layer.Layer<ProjectPorts, unknow
         const { define } = yield* Limits
         const leases = yield* Leases
         const runs = yield* Runs
-        yield* define({ name: "crm", maxRunning: 20, agentIds, keyFrom: "labels.customer.id" })
+        yield* define(ofName("crm", { agentIds, keyFrom: "labels.customer.id" }), { maxRunning: 20 })
         const labels = { "customer.id": "7" }
         const parent = yield* TestRuns.hold(worker, {
           publicId: "parent",
@@ -124,7 +119,7 @@ export const namedSuite = (name: string, layer: Layer.Layer<ProjectPorts, unknow
         const long = "x".repeat(129)
         const keyed = (keyFrom: string, input: Partial<SubmissionInput>) =>
           Effect.gen(function* () {
-            yield* define({ name: "crm", maxRunning: 1, agentIds, keyFrom })
+            yield* define(ofName("crm", { agentIds, keyFrom }), { maxRunning: 1 })
             const runs = yield* Runs
             const before = yield* keys
             const { run } = yield* runs.submit({ agentId: "import", ...input })
@@ -168,16 +163,16 @@ export const namedSuite = (name: string, layer: Layer.Layer<ProjectPorts, unknow
       "without a path all runs have one key, a submission that names the limit has its own, and a limit without agents is of later runs no more",
       Effect.gen(function* () {
         const { define, remove } = yield* Limits
-        yield* define({ name: "crm", maxRunning: 1, agentIds })
+        yield* define(ofName("crm", { agentIds }), { maxRunning: 1 })
         yield* submitOfAgent("1")
         yield* submitOfAgent("2")
         yield* submitOfAgent("own", { limits: { crm: "own" } })
         deepStrictEqual(yield* keys, ["crm all: 2", "crm own: 1"])
-        yield* define({ name: "crm", maxRunning: 1 })
+        yield* define(ofName("crm"), { maxRunning: 1 })
         yield* submitOfAgent("3")
         deepStrictEqual(yield* keys, ["crm all: 2", "crm own: 1"])
-        yield* define({ name: "crm", maxRunning: 1, agentIds })
-        yield* remove("crm")
+        yield* define(ofName("crm", { agentIds }), { maxRunning: 1 })
+        yield* remove(ofName("crm"))
         yield* submitOfAgent("4")
         deepStrictEqual(yield* keys, ["crm all: 2", "crm own: 1"])
       }),
@@ -187,14 +182,14 @@ export const namedSuite = (name: string, layer: Layer.Layer<ProjectPorts, unknow
       "an agent is in two limits at most, besides the two that a submission names and that of all its runs",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
-        const { define, setAgent } = yield* Limits
-        for (const limit of ["a", "b"]) yield* define({ name: limit, maxRunning: 1 })
-        for (const limit of ["y", "z"]) yield* define({ name: limit, maxRunning: 1, agentIds })
-        const third = { name: "third", maxRunning: 1, agentIds: ["other", "import"] }
-        const refused = yield* Effect.flip(define(third))
+        const { define } = yield* Limits
+        for (const limit of ["a", "b"]) yield* define(ofName(limit), { maxRunning: 1 })
+        for (const limit of ["y", "z"]) yield* define(ofName(limit, { agentIds }), { maxRunning: 1 })
+        const third = ofName("third", { agentIds: ["other", "import"] })
+        const refused = yield* Effect.flip(define(third, { maxRunning: 1 }))
         deepStrictEqual([refused._tag, "field" in refused && refused.field], ["InvalidLimit", "agentIds"])
-        yield* define({ name: "z", maxRunning: 1, agentIds: ["import", "other"] })
-        yield* setAgent(Ids.AgentId.make("import"), 1)
+        yield* define(ofName("z", { agentIds: ["import", "other"] }), { maxRunning: 1 })
+        yield* define(ofAgent("import"), { maxRunning: 1 })
         const limits = { a: "1", b: "1" }
         yield* submitOfAgent("1", { limits })
         yield* submitOfAgent("2", { limits })
@@ -212,7 +207,10 @@ export const namedSuite = (name: string, layer: Layer.Layer<ProjectPorts, unknow
       Effect.gen(function* () {
         const { define } = yield* Limits
         const runs = yield* Runs
-        yield* define({ name: "crm", maxRunning: 1, maxPending: 1, agentIds, keyFrom: "labels.customer" })
+        yield* define(ofName("crm", { agentIds, keyFrom: "labels.customer" }), {
+          maxRunning: 1,
+          maxPending: 1,
+        })
         const ofCustomer = (customer: string) => ({ agentId: "import", labels: { customer } })
         yield* runs.submit(ofCustomer("7"))
         const verdicts = yield* runs.submitMany(["7", "7", "8"].map(ofCustomer))
@@ -229,8 +227,8 @@ export const namedSuite = (name: string, layer: Layer.Layer<ProjectPorts, unknow
       "agents and paths are checked",
       Effect.gen(function* () {
         const { define } = yield* Limits
-        const refused = (input: Partial<NamedLimitInput>) =>
-          Effect.map(Effect.either(define({ name: "crm", maxRunning: 1, ...input })), (verdict) =>
+        const refused = (agents: Parameters<typeof ofName>[1]) =>
+          Effect.map(Effect.either(define(ofName("crm", agents), { maxRunning: 1 })), (verdict) =>
             Either.isLeft(verdict) && verdict.left._tag === "InvalidLimit" ? verdict.left.field : null,
           )
         deepStrictEqual(
@@ -256,10 +254,6 @@ export const namedSuite = (name: string, layer: Layer.Layer<ProjectPorts, unknow
 const submit = (publicId: string, concurrencyLimit: number) =>
   TestRuns.submit({ publicId, concurrencyKey: "key", concurrencyLimit })
 
-const ofKey = (key: string) => ({ kind: "concurrency_key" as const, name: null, key })
-
-const ofAgent = (key: string) => ({ kind: "agent" as const, name: null, key })
-
 const limits = Effect.flatMap(Limits, ({ list }) => Effect.map(list(), ({ items }) => items))
 
 /** Declares the tests of limits of agents. */
@@ -271,7 +265,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       "a limit bounds the runs of an agent that work at once, also of those that were there before, and others are not in their way",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
-        const { setAgent } = yield* Limits
+        const { define, remove } = yield* Limits
         for (const publicId of ["1", "2", "3", "4"]) yield* TestRuns.submit({ publicId, agentId: "limited" })
         const [first] = yield* TestRuns.claim(worker, { limit: 1 })
         const usage = {
@@ -283,13 +277,13 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
           open: 1,
           waiting: 2,
         }
-        deepStrictEqual(yield* setAgent(Ids.AgentId.make("limited"), 2), usage)
+        deepStrictEqual((yield* define(ofAgent("limited"), { maxRunning: 2 })).use, usage)
         yield* TestRuns.submit({ publicId: "5", agentId: "limited" })
         yield* TestRuns.submit({ publicId: "other", agentId: "other" })
         deepStrictEqual(idsOf(yield* TestRuns.claim(worker, { limit: 10 })), ["2", "other"])
         yield* TestRuns.complete(first!)
         deepStrictEqual(idsOf(yield* TestRuns.claim(worker, { limit: 10 })), ["3"])
-        deepStrictEqual(yield* setAgent(Ids.AgentId.make("limited"), null), {
+        deepStrictEqual(yield* remove(ofAgent("limited")), {
           ...usage,
           ...onlyRunning(2),
           maxRunning: null,
@@ -327,8 +321,8 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       "the next run of a lane waits for a place at the limit of its agent too",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
-        const { setAgent } = yield* Limits
-        yield* setAgent(Ids.AgentId.make("agent"), 1)
+        const { define } = yield* Limits
+        yield* define(ofAgent("agent"), { maxRunning: 1 })
         yield* TestRuns.submit({ publicId: "first", concurrencyKey: "lane" })
         yield* TestRuns.submit({ publicId: "second", concurrencyKey: "lane" })
         const claimed = yield* TestRuns.claimOne(worker)
@@ -357,9 +351,9 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       "a run keeps the place at its key while it waits for one at its agent",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
-        const { setAgent } = yield* Limits
+        const { define } = yield* Limits
         const runs = yield* Runs
-        yield* setAgent(Ids.AgentId.make("agent"), 1)
+        yield* define(ofAgent("agent"), { maxRunning: 1 })
         yield* TestRuns.submit({ publicId: "alone", concurrencyKey: null })
         yield* submit("1", 1)
         yield* submit("2", 1)

@@ -12,9 +12,6 @@ export const randomOf = (seed: number) => {
   }
 }
 
-export const ofKey = (key: string): LimitSubject => ({ kind: "concurrency_key", name: null, key })
-export const ofAgent = (key: string): LimitSubject => ({ kind: "agent", name: null, key })
-export const ofProject: LimitSubject = { kind: "project", name: null, key: "" }
 /** A project has one limit, whatever its id is. */
 export const nameOf = ({ key, kind, name }: LimitSubject): string =>
   kind === "project" ? kind : `${kind} ${name ?? ""} ${key}`

@@ -11,23 +11,13 @@ import { assertTrue, deepStrictEqual } from "@effect/vitest/utils"
 import { Claims } from "@runlease/core/Claims"
 import type { StorePorts } from "@runlease/core/ControlPlane"
 import * as Ids from "@runlease/core/Ids"
-import { Limits, type LimitSubject } from "@runlease/core/Limits"
+import { Limits, type LimitSubject, ofAgent, ofKey, ofProject } from "@runlease/core/Limits"
 import type { ClaimedRun, Run } from "@runlease/core/Run"
 import { Runs } from "@runlease/core/Runs"
 import { Summaries } from "@runlease/core/Summaries"
 import { LimitRules } from "@runlease/store"
 import { DateTime, Duration, Effect, Layer, Ref, TestClock } from "effect"
-import {
-  boundsOf,
-  countOf,
-  type LimitCounts,
-  nameOf,
-  ofAgent,
-  ofKey,
-  ofProject,
-  randomOf,
-  toCounts,
-} from "./LimitCounting.js"
+import { boundsOf, countOf, type LimitCounts, nameOf, randomOf, toCounts } from "./LimitCounting.js"
 import * as LimitWorlds from "./LimitWorlds.js"
 import * as TestRuns from "./TestRuns.js"
 
@@ -208,13 +198,17 @@ const world = (seed: number, steps: number) =>
       const agentId = pick(routes)
       const bound = 1 + int(3)
       governed.add(agentId)
-      return Effect.map(limits.setAgent(agentId, bound), () => bounds.set(ofAgent(agentId), { bound }))
+      return Effect.map(limits.define(ofAgent(agentId), { maxRunning: bound }), () =>
+        bounds.set(ofAgent(agentId), { bound }),
+      )
     })
 
     const limitProject = Effect.suspend(() => {
       const bound = 1 + int(4)
       projectLimited = true
-      return Effect.map(limits.setProject(bound), () => bounds.set(ofProject, { bound }))
+      return Effect.map(limits.define(ofProject, { maxRunning: bound }), () =>
+        bounds.set(ofProject, { bound }),
+      )
     })
 
     const step = Effect.suspend((): Effect.Effect<unknown, unknown> => {

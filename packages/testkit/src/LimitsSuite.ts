@@ -3,7 +3,7 @@ import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import { Leases } from "@runlease/core/Leases"
-import { Limits } from "@runlease/core/Limits"
+import { Limits, ofKey } from "@runlease/core/Limits"
 import type { ClaimedRun } from "@runlease/core/Run"
 import { Runs, type SubmissionInput } from "@runlease/core/Runs"
 import { Effect, Either, type Layer, TestClock } from "effect"
@@ -15,8 +15,6 @@ const submit = (publicId: string, concurrencyLimit: number, input: Partial<Submi
   TestRuns.submit({ publicId, concurrencyKey: "key", concurrencyLimit, ...input })
 
 const idsOf = (runs: ReadonlyArray<ClaimedRun>) => runs.map(({ runId }) => runId)
-
-const ofKey = (key: string) => ({ kind: "concurrency_key" as const, name: null, key })
 
 const limits = Effect.flatMap(Limits, ({ list }) => Effect.map(list(), ({ items }) => items))
 

@@ -2,7 +2,7 @@
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
-import { Limits } from "@runlease/core/Limits"
+import { Limits, ofName } from "@runlease/core/Limits"
 import type { ClaimedRun } from "@runlease/core/Run"
 import { Runs, type SubmissionInput } from "@runlease/core/Runs"
 import { Effect, Either, type Layer, TestClock } from "effect"
@@ -14,7 +14,7 @@ const submit = (publicId: string, limits: Record<string, string>, input: Partial
 
 const idsOf = (runs: ReadonlyArray<ClaimedRun>) => runs.map(({ runId }) => runId)
 
-const ofName = (name: string, key: string) => ({ kind: "named" as const, name, key })
+const atKey = (name: string, key: string) => ({ kind: "named" as const, name, key })
 
 const limits = Effect.flatMap(Limits, ({ list }) => Effect.map(list(), ({ items }) => items))
 
@@ -27,9 +27,13 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       "a limit bounds the runs of each key that work at once, and a run says its limits",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
-        const { define, named } = yield* Limits
-        yield* define({ name: "gpu", maxRunning: 1 })
-        deepStrictEqual(yield* named("gpu"), { name: "gpu", maxRunning: 1, rate: null, maxPending: null })
+        const { define, get } = yield* Limits
+        yield* define(ofName("gpu"), { maxRunning: 1 })
+        deepStrictEqual(yield* get("gpu"), {
+          of: { kind: "named", name: "gpu" },
+          bounds: { maxRunning: 1, rate: null, maxPending: null },
+          use: null,
+        })
         const run = yield* submit("eu 1", { gpu: "eu" })
         deepStrictEqual(run.limits, { gpu: "eu" })
         yield* submit("eu 2", { gpu: "eu" })
@@ -42,8 +46,8 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         deepStrictEqual(again.run.limits, { gpu: "eu" })
         const usage = { maxRunning: 1, paused: false, running: 1, open: 0 }
         deepStrictEqual(yield* limits, [
-          { ...ofName("gpu", "us"), ...onlyRunning(0), ...usage, waiting: 0 },
-          { ...ofName("gpu", "eu"), ...onlyRunning(1), ...usage, waiting: 1 },
+          { ...atKey("gpu", "us"), ...onlyRunning(0), ...usage, waiting: 0 },
+          { ...atKey("gpu", "eu"), ...onlyRunning(1), ...usage, waiting: 1 },
         ])
       }),
     )
@@ -53,8 +57,8 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         const { define } = yield* Limits
-        yield* define({ name: "customer", maxRunning: 1 })
-        yield* define({ name: "gpu", maxRunning: 1 })
+        yield* define(ofName("customer"), { maxRunning: 1 })
+        yield* define(ofName("gpu"), { maxRunning: 1 })
         yield* submit("1", { gpu: "all" })
         yield* submit("2", { customer: "a", gpu: "all" })
         yield* submit("3", { customer: "a" })
@@ -73,16 +77,16 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         const { define, pause, resume } = yield* Limits
-        yield* define({ name: "gpu", maxRunning: 2 })
+        yield* define(ofName("gpu"), { maxRunning: 2 })
         for (const id of ["1", "2", "3"]) yield* submit(id, { gpu: "eu" })
-        yield* define({ name: "gpu", maxRunning: 0 })
+        yield* define(ofName("gpu"), { maxRunning: 0 })
         deepStrictEqual(yield* TestRuns.claim(worker, { limit: 10 }), [])
-        yield* define({ name: "gpu", maxRunning: 1 })
-        yield* pause(ofName("gpu", "eu"))
+        yield* define(ofName("gpu"), { maxRunning: 1 })
+        yield* pause(atKey("gpu", "eu"))
         yield* submit("us", { gpu: "us" })
         yield* TestClock.adjust("2 seconds")
         deepStrictEqual(idsOf(yield* TestRuns.claim(worker, { limit: 10 })), ["us"])
-        yield* resume(ofName("gpu", "eu"))
+        yield* resume(atKey("gpu", "eu"))
         deepStrictEqual(idsOf(yield* TestRuns.claim(worker, { limit: 10 })), ["1"])
       }),
     )
@@ -91,13 +95,13 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       "a limit that is removed is in the way of no run, and no submission may name it",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
-        const { define, named, remove } = yield* Limits
+        const { define, get, remove } = yield* Limits
         const runs = yield* Runs
-        yield* define({ name: "gpu", maxRunning: 1 })
+        yield* define(ofName("gpu"), { maxRunning: 1 })
         for (const id of ["1", "2", "3"]) yield* submit(id, { gpu: "eu" })
-        yield* remove("gpu")
-        strictEqual((yield* Effect.flip(named("gpu")))._tag, "LimitNotFound")
-        strictEqual((yield* Effect.flip(remove("gpu")))._tag, "LimitNotFound")
+        yield* remove(ofName("gpu"))
+        strictEqual((yield* Effect.flip(get("gpu")))._tag, "LimitNotFound")
+        strictEqual((yield* Effect.flip(remove(ofName("gpu"))))._tag, "LimitNotFound")
         const refused = yield* Effect.flip(runs.submit({ agentId: "agent", limits: { gpu: "eu" } }))
         deepStrictEqual(
           [refused._tag, "field" in refused && refused.field],
@@ -113,7 +117,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       Effect.gen(function* () {
         const runs = yield* Runs
         const { define } = yield* Limits
-        for (const limit of ["a", "b", "c"]) yield* define({ name: limit, maxRunning: 1 })
+        for (const limit of ["a", "b", "c"]) yield* define(ofName(limit), { maxRunning: 1 })
         const refused = (input: Partial<SubmissionInput>) =>
           Effect.map(Effect.either(runs.submit({ agentId: "agent", ...input })), (verdict) =>
             Either.isLeft(verdict) && verdict.left._tag === "InvalidSubmission" ? verdict.left.field : null,

@@ -3,7 +3,7 @@ import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import { Leases } from "@runlease/core/Leases"
-import { Limits } from "@runlease/core/Limits"
+import { Limits, ofName } from "@runlease/core/Limits"
 import * as RequestSnapshot from "@runlease/core/RequestSnapshot"
 import { Runs, type SubmissionInput } from "@runlease/core/Runs"
 import { Effect, Either, type Layer, TestClock } from "effect"
@@ -37,7 +37,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const worker = yield* TestRuns.register()
         const runs = yield* Runs
         const { define } = yield* Limits
-        yield* define({ name: "api", maxRunning: 1, maxPending: 1 })
+        yield* define(ofName("api"), { maxRunning: 1, maxPending: 1 })
         deepStrictEqual(yield* Effect.all([verdictOf("1"), verdictOf("2"), verdictOf("3"), verdictOf("1")]), [
           "accepted",
           "accepted",
@@ -65,7 +65,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       Effect.gen(function* () {
         const { define } = yield* Limits
         const runs = yield* Runs
-        yield* define({ name: "api", maxRunning: 1, maxPending: 1 })
+        yield* define(ofName("api"), { maxRunning: 1, maxPending: 1 })
         const verdicts = yield* runs.submitMany([
           inputOf("1"),
           inputOf("us", { limits: { api: "us" } }),
@@ -87,7 +87,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const worker = yield* TestRuns.register()
         const { define } = yield* Limits
         const leases = yield* Leases
-        yield* define({ name: "api", maxPending: 1 })
+        yield* define(ofName("api"), { maxPending: 1 })
         strictEqual(yield* verdictOf("waits"), "accepted")
         strictEqual(yield* verdictOf("2"), refused)
         const waits = yield* TestRuns.claimOne(worker)
@@ -105,7 +105,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const { define } = yield* Limits
         const leases = yield* Leases
         const runs = yield* Runs
-        yield* define({ name: "api", rate: { count: 1, periodSeconds: 60 }, maxPending: 0 })
+        yield* define(ofName("api"), { rate: { count: 1, periodSeconds: 60 }, maxPending: 0 })
         strictEqual(yield* verdictOf("1"), "accepted")
         strictEqual(yield* verdictOf("2"), refused)
         const first = yield* TestRuns.claimOne(worker)
@@ -129,7 +129,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const worker = yield* TestRuns.register()
         const { define } = yield* Limits
         const leases = yield* Leases
-        yield* define({ name: "api", maxPending: 1 })
+        yield* define(ofName("api"), { maxPending: 1 })
         const parent = yield* TestRuns.hold(worker, { publicId: "parent" })
         const spawn = (stepId: string) =>
           leases.spawn(TestRuns.leaseOf(parent), {
@@ -147,7 +147,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       "a submission that becomes no new run is not refused",
       Effect.gen(function* () {
         const { define } = yield* Limits
-        yield* define({ name: "api", maxPending: 1 })
+        yield* define(ofName("api"), { maxPending: 1 })
         const inLane = { snapshot: RequestSnapshot.fromText("more"), concurrencyKey: "lane" }
         strictEqual(yield* verdictOf("1", inLane), "accepted")
         strictEqual(yield* verdictOf("2", { ...inLane, multitask: "steer" }), "accepted")
@@ -166,7 +166,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       "a submission that replaces one in its lane is accepted in its place",
       Effect.gen(function* () {
         const { define } = yield* Limits
-        yield* define({ name: "api", maxPending: 1 })
+        yield* define(ofName("api"), { maxPending: 1 })
         const newest = { concurrencyKey: "lane", multitask: "latest" as const }
         strictEqual(yield* verdictOf("1", newest), "accepted")
         strictEqual(yield* verdictOf("2", newest), "accepted")

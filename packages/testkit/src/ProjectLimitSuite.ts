@@ -4,7 +4,7 @@ import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import * as Ids from "@runlease/core/Ids"
 import { Leases } from "@runlease/core/Leases"
-import { Limits } from "@runlease/core/Limits"
+import { Limits, ofAgent, ofProject } from "@runlease/core/Limits"
 import type { ClaimedRun } from "@runlease/core/Run"
 import { Runs } from "@runlease/core/Runs"
 import { Effect, Fiber, type Layer } from "effect"
@@ -12,8 +12,6 @@ import { onlyRunning } from "./LimitCounting.js"
 import * as TestRuns from "./TestRuns.js"
 
 const idsOf = (runs: ReadonlyArray<ClaimedRun>) => runs.map(({ runId }) => runId)
-
-const ofProject = { kind: "project" as const, name: null, key: "" }
 
 const submitAll = (...publicIds: ReadonlyArray<string>) =>
   Effect.forEach(publicIds, (publicId) => TestRuns.submit({ publicId, agentId: publicId.slice(0, 1) }))
@@ -36,11 +34,12 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       "its limit bounds the runs that work at once, whatever their agents are, and those that work already count",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
-        const { setProject } = yield* Limits
+        const { define } = yield* Limits
         yield* submitAll("a1", "b1", "a2", "b2", "a3")
         const [first] = yield* TestRuns.claim(worker)
         const usage = { maxRunning: 3, paused: false, running: 1, open: 0, waiting: 0 }
-        const { key, ...set } = yield* setProject(3)
+        const { use } = yield* define(ofProject, { maxRunning: 3 })
+        const { key, ...set } = use!
         deepStrictEqual(set, { kind: "project", name: null, ...usage, ...onlyRunning(0) })
         deepStrictEqual(idsOf(yield* TestRuns.claim(worker, { limit: 10 })), ["b1", "a2"])
         deepStrictEqual(yield* TestRuns.claim(worker, { limit: 10 }), [])
@@ -54,19 +53,19 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       "a lower limit ends no run, and without a limit any number works",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
-        const { setProject } = yield* Limits
-        yield* setProject(2)
+        const { define } = yield* Limits
+        yield* define(ofProject, { maxRunning: 2 })
         yield* submitAll("a1", "a2", "a3", "a4", "a5")
         const working = yield* TestRuns.claim(worker, { limit: 10 })
         deepStrictEqual(idsOf(working), ["a1", "a2"])
-        yield* setProject(1)
+        yield* define(ofProject, { maxRunning: 1 })
         yield* TestRuns.complete(working[0]!)
         deepStrictEqual(yield* TestRuns.claim(worker, { limit: 10 }), [])
         yield* TestRuns.complete(working[1]!)
         deepStrictEqual(idsOf(yield* TestRuns.claim(worker, { limit: 10 })), ["a3"])
-        yield* setProject(null)
+        yield* define(ofProject, { maxRunning: null })
         deepStrictEqual(idsOf(yield* TestRuns.claim(worker, { limit: 10 })), ["a4", "a5"])
-        yield* setProject(4)
+        yield* define(ofProject, { maxRunning: 4 })
         strictEqual((yield* limit)?.running, 3)
       }),
     )
@@ -75,10 +74,10 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       "a wait and a release give the place away, and a run that continues needs one",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
-        const { setProject } = yield* Limits
+        const { define } = yield* Limits
         const leases = yield* Leases
         const runs = yield* Runs
-        yield* setProject(1)
+        yield* define(ofProject, { maxRunning: 1 })
         yield* submitAll("a1", "a2", "a3")
         const first = yield* TestRuns.claimOne(worker)
         yield* leases.suspend(TestRuns.leaseOf(first), TestRuns.forToolCall())
@@ -95,7 +94,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         yield* TestRuns.lapse
         yield* TestRuns.eventually(limit, (found) => found?.running === 0)
         yield* leases.suspend(TestRuns.leaseOf(yield* TestRuns.claimOne(worker)), TestRuns.forToolCall())
-        yield* setProject(null)
+        yield* define(ofProject, { maxRunning: null })
         strictEqual(yield* limit, undefined)
       }),
     )
@@ -104,8 +103,8 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       "an end lets a claim that waits take the next run at once, in its turn",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
-        const { setProject } = yield* Limits
-        yield* setProject(1)
+        const { define } = yield* Limits
+        yield* define(ofProject, { maxRunning: 1 })
         yield* submitAll("a1", "b1")
         const first = yield* TestRuns.claimOne(worker)
         const waiting = yield* waitFor(worker)
@@ -119,15 +118,15 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         const runs = yield* Runs
-        const { setProject } = yield* Limits
-        yield* setProject(2)
+        const { define } = yield* Limits
+        yield* define(ofProject, { maxRunning: 2 })
         const waiting = yield* waitFor(worker)
         yield* runs.submitMany(["a1", "a2", "a3"].map((publicId) => ({ publicId, agentId: "a" })))
         const claimed = yield* Fiber.join(waiting)
         deepStrictEqual(idsOf(claimed), ["a1", "a2"])
         strictEqual((yield* limit)?.running, 2)
         const next = yield* waitFor(worker)
-        yield* setProject(3)
+        yield* define(ofProject, { maxRunning: 3 })
         deepStrictEqual(idsOf(yield* Fiber.join(next)), ["a3"])
       }),
     )
@@ -137,8 +136,8 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         const runs = yield* Runs
-        const { setProject } = yield* Limits
-        yield* setProject(1)
+        const { define } = yield* Limits
+        yield* define(ofProject, { maxRunning: 1 })
         const lane = { concurrencyKey: "lane" }
         const first = yield* TestRuns.submit({ ...lane, availableAt: yield* TestRuns.after("1 hour") })
         yield* TestRuns.submit({ ...lane, publicId: "second" })
@@ -173,9 +172,9 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       "runs need a place at their agent and at the project",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
-        const { setAgent, setProject } = yield* Limits
-        yield* setProject(2)
-        yield* setAgent(Ids.AgentId.make("a"), 1)
+        const { define } = yield* Limits
+        yield* define(ofProject, { maxRunning: 2 })
+        yield* define(ofAgent("a"), { maxRunning: 1 })
         yield* submitAll("a1", "a2", "b1", "b2")
         const claimed = yield* TestRuns.claim(worker, { limit: 10 })
         deepStrictEqual(idsOf(claimed), ["a1", "b1"])

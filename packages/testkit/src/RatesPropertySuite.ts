@@ -11,7 +11,7 @@ import { assertTrue, deepStrictEqual } from "@effect/vitest/utils"
 import { Claims } from "@runlease/core/Claims"
 import type { StorePorts } from "@runlease/core/ControlPlane"
 import * as Ids from "@runlease/core/Ids"
-import { type LimitSubject, Limits, type Rate } from "@runlease/core/Limits"
+import { type LimitSubject, Limits, ofName, type Rate } from "@runlease/core/Limits"
 import type { ClaimedRun, Run } from "@runlease/core/Run"
 import { Runs } from "@runlease/core/Runs"
 import { Clock, Duration, Effect, Layer, Ref, TestClock } from "effect"
@@ -66,7 +66,7 @@ const world = (seed: number, steps: number) =>
         const rate = newRate()
         const maxRunning = name === "gpu" ? 1 + int(3) : null
         settings.set(name, { rate, maxRunning, starts: new Map(keys.map((key) => [key, []])) })
-        return limits.define({ name, rate, maxRunning })
+        return limits.define(ofName(name), { rate, maxRunning })
       })
 
     const submit = Effect.gen(function* () {

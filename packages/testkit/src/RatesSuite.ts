@@ -4,7 +4,7 @@ import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import type * as Ids from "@runlease/core/Ids"
 import { Leases } from "@runlease/core/Leases"
-import { Limits } from "@runlease/core/Limits"
+import { Limits, ofName } from "@runlease/core/Limits"
 import type { ClaimedRun } from "@runlease/core/Run"
 import { Runs, type SubmissionInput } from "@runlease/core/Runs"
 import { type Duration, Effect, type Layer, TestClock } from "effect"
@@ -30,10 +30,14 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       "a burst of each key starts at once, and then one run whenever there is a token",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
-        const { define, list, named } = yield* Limits
+        const { define, list, get } = yield* Limits
         const rate = { count: 2, periodSeconds: 60, burst: 3 }
-        yield* define({ name: "api", rate })
-        deepStrictEqual(yield* named("api"), { name: "api", maxRunning: null, rate, maxPending: null })
+        yield* define(ofName("api"), { rate })
+        deepStrictEqual(yield* get("api"), {
+          of: { kind: "named", name: "api" },
+          bounds: { maxRunning: null, rate, maxPending: null },
+          use: null,
+        })
         for (const id of ["1", "2", "3", "4", "5", "6"]) yield* submit(id)
         yield* submit("us", "us")
         const first = yield* TestRuns.claim(worker, { limit: 10 })
@@ -60,7 +64,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         const { define } = yield* Limits
-        yield* define({ name: "api", rate: { count: 10, periodSeconds: 1 } })
+        yield* define(ofName("api"), { rate: { count: 10, periodSeconds: 1 } })
         for (const id of ["1", "2", "3", "4", "5", "6"]) yield* submit(id)
         const started: Array<string> = []
         // In steps, a poll each second would let 3 of them start.
@@ -79,7 +83,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const leases = yield* Leases
         const runs = yield* Runs
         const { define } = yield* Limits
-        yield* define({ name: "api", rate: { count: 1, periodSeconds: 3600 } })
+        yield* define(ofName("api"), { rate: { count: 1, periodSeconds: 3600 } })
         yield* submit("first in the queue", "eu", { priority: 1 })
         const first = yield* TestRuns.claimOne(worker)
         for (const id of ["waits", "another"]) yield* submit(id, "eu", { priority: 2 })
@@ -103,7 +107,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         const { define } = yield* Limits
-        yield* define({ name: "api", rate: { count: 1, periodSeconds: 60 } })
+        yield* define(ofName("api"), { rate: { count: 1, periodSeconds: 60 } })
         yield* submit("no worker", "eu", { implementationKind: "nowhere" })
         yield* submit("live 1")
         yield* submit("live 2")
@@ -127,7 +131,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         const { define } = yield* Limits
-        yield* define({ name: "api", maxRunning: 2, rate: { count: 1, periodSeconds: 10, burst: 3 } })
+        yield* define(ofName("api"), { maxRunning: 2, rate: { count: 1, periodSeconds: 10, burst: 3 } })
         for (const id of ["1", "2", "3", "4"]) yield* submit(id)
         const claimed = yield* TestRuns.claim(worker, { limit: 10 })
         deepStrictEqual(idsOf(claimed), ["1", "2"])
@@ -146,21 +150,21 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         const { define, list, pause, remove, resume } = yield* Limits
-        yield* define({ name: "api", rate: { count: 1, periodSeconds: 3600, burst: 2 } })
+        yield* define(ofName("api"), { rate: { count: 1, periodSeconds: 3600, burst: 2 } })
         for (const id of ["1", "2", "3", "4", "5"]) yield* submit(id)
         yield* TestRuns.claimOne(worker)
-        yield* define({ name: "api", rate: { count: 1, periodSeconds: 3600 } })
+        yield* define(ofName("api"), { rate: { count: 1, periodSeconds: 3600 } })
         // The run that has a place and no token any more gives it back, so no younger one goes before it.
         const places = Effect.map(list(), ({ items }) => items.map(({ open, waiting }) => [open, waiting]))
         yield* TestRuns.eventually(places, ([all]) => all?.[0] === 0 && all[1] === 4)
         deepStrictEqual(yield* TestRuns.claim(worker), [])
         yield* pause(ofKey("eu"))
-        yield* define({ name: "api", rate: { count: 1, periodSeconds: 10 } })
+        yield* define(ofName("api"), { rate: { count: 1, periodSeconds: 10 } })
         yield* TestClock.adjust("12 seconds")
         deepStrictEqual(yield* TestRuns.claim(worker), [])
         yield* resume(ofKey("eu"))
         strictEqual((yield* nextOf(worker)).runId, "2")
-        yield* remove("api")
+        yield* remove(ofName("api"))
         yield* TestClock.adjust("2 seconds")
         strictEqual((yield* nextOf(worker)).runId, "3")
         deepStrictEqual(idsOf(yield* TestRuns.claim(worker, { limit: 10 })), ["4", "5"])
@@ -172,7 +176,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         const { define, list } = yield* Limits
-        yield* define({ name: "api", rate: { count: 1, periodSeconds: 60 } })
+        yield* define(ofName("api"), { rate: { count: 1, periodSeconds: 60 } })
         const next = Effect.map(list(), ({ items }) => items[0]?.nextStartAt ?? null)
         const run = yield* submit("1")
         strictEqual(yield* next, null)
@@ -186,8 +190,8 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       "bounds that no limit can have are refused, and name the field",
       Effect.gen(function* () {
         const { define } = yield* Limits
-        const fieldOf = (input: Omit<Parameters<typeof define>[0], "name">) =>
-          Effect.map(Effect.flip(define({ name: "api", ...input })), (error) =>
+        const fieldOf = (input: Parameters<typeof define>[1]) =>
+          Effect.map(Effect.flip(define(ofName("api"), input)), (error) =>
             error._tag === "InvalidLimit" ? error.field : error._tag,
           )
         const rate = { count: 1, periodSeconds: 60 }

@@ -8,7 +8,7 @@ import * as Flag from "../input/Flag.js"
 import * as LimitFlags from "../input/LimitFlags.js"
 import * as ExitCode from "../output/ExitCode.js"
 import * as Describe from "../help/Describe.js"
-import { allowed, sentence, toJson, toNamed } from "../output/LimitLines.js"
+import { allowed, namesOf, sentence, toDefined, toJson } from "../output/LimitLines.js"
 import * as Output from "../output/Output.js"
 import * as Settings from "../input/Settings.js"
 import { positional } from "../input/PositionalText.js"
@@ -50,11 +50,12 @@ const list = Command.make("list", listing, ({ connection, cursor, json, limit })
 )
 
 /** How many runs of an agent or of the project may work at once. 0 is for a pause. */
-const bare = (options: LimitFlags.LimitOptions, of: string, flags: string) =>
+const bare = (options: LimitFlags.LimitOptions, of: Limits.LimitSubject) =>
   Effect.gen(function* () {
+    const kind = of.kind === "agent" ? "an agent" : "the project"
     if (LimitFlags.isOfName(options)) {
       return yield* ExitCode.usage(
-        `${of.charAt(0).toUpperCase()}${of.slice(1)} has --max-running alone`,
+        `${kind.charAt(0).toUpperCase()}${kind.slice(1)} has --max-running alone`,
         "The other flags are for a limit with a name: runlease limits set NAME",
       )
     }
@@ -65,11 +66,13 @@ const bare = (options: LimitFlags.LimitOptions, of: string, flags: string) =>
     )
     return most === 0
       ? yield* ExitCode.usage(
-          `--max-running of ${of} takes 1 to 100,000`,
-          `To start none of its runs: runlease limits pause ${flags}`,
+          `--max-running of ${kind} takes 1 to 100,000`,
+          `To start none of its runs: runlease limits pause ${namesOf(of).flags}`,
         )
-      : most
+      : { maxRunning: most }
   })
+
+const nothing = { maxRunning: null, rate: null, maxPending: null }
 
 const set = Command.make(
   "set",
@@ -84,34 +87,22 @@ const set = Command.make(
       if (LimitFlags.isEmpty(options)) {
         return yield* ExitCode.usage("The limit is missing", "Give it with --max-running N.")
       }
+      const of = yield* LimitFlags.targetOf(options)
       const limits = yield* Limits.Limits
-      const ofAll = (change: ReturnType<typeof limits.setProject>, of: string) =>
-        Effect.flatMap(change, (limit) =>
-          options.json
-            ? Output.json(toJson(limit))
-            : Console.log(
-                `At most ${limit.maxRunning} runs of ${of} work at once. ${limit.running} work now${limit.kind === "project" ? "" : `, ${limit.waiting} wait for a place`}`,
+      const [runs, bounds] =
+        of.kind === "named"
+          ? yield* Effect.flatMap(
+              Effect.catchTag(limits.get(of.name), "LimitNotFound", () =>
+                Effect.succeed({ of: { kind: of.kind, name: of.name }, bounds: nothing }),
               ),
-        )
-      yield* LimitFlags.onTarget(options, {
-        agent: (agentId) =>
-          Effect.flatMap(bare(options, "an agent", `--agent ${agentId}`), (most) =>
-            ofAll(limits.setAgent(agentId, most), agentId),
-          ),
-        project: Effect.flatMap(bare(options, "the project", "--all"), (most) =>
-          ofAll(limits.setProject(most), "the project"),
-        ),
-        name: (named) =>
-          Effect.gen(function* () {
-            const before = yield* Effect.catchTag(limits.named(named), "LimitNotFound", () =>
-              Effect.succeed({ maxRunning: null, rate: null, maxPending: null }),
+              (before) => LimitFlags.changed(options, before),
             )
-            const limit = yield* limits.define(yield* LimitFlags.changed(options, named, before))
-            if (options.json) return yield* Output.json(toNamed(limit))
-            const use = limit.agentIds === undefined ? ` To use it: runlease submit --limit ${named}=KEY` : ""
-            return yield* Console.log(`${sentence(limit)}${use}`)
-          }),
-      })
+          : [of, yield* bare(options, of)]
+      const limit = yield* limits.define(runs, bounds)
+      if (options.json) return yield* Output.json(toDefined(limit))
+      const isNamedBySubmissions = limit.of.kind === "named" && limit.of.agentIds === undefined
+      const use = isNamedBySubmissions ? ` To use it: runlease submit --limit ${limit.of.name}=KEY` : ""
+      yield* Console.log(`${sentence(limit)}${use}`)
     }).pipe(Settings.withClient(options.connection)),
 ).pipe(
   Describe.command(
@@ -136,8 +127,8 @@ const get = Command.make(
   },
   (options) =>
     Effect.gen(function* () {
-      const limit = yield* Effect.flatMap(Limits.Limits, (limits) => limits.named(options.name))
-      if (options.json) return yield* Output.json(toNamed(limit))
+      const limit = yield* Effect.flatMap(Limits.Limits, (limits) => limits.get(options.name))
+      if (options.json) return yield* Output.json(toDefined(limit))
       yield* Console.log(sentence(limit))
     }).pipe(Settings.withClient(options.connection)),
 ).pipe(Describe.command("Show a limit with a name.", ["runlease limits get gpu"]))
@@ -147,24 +138,16 @@ const remove = Command.make(
   { connection: Settings.connection, json: Settings.json, ...LimitFlags.target },
   (options) =>
     Effect.gen(function* () {
-      const limits = yield* Limits.Limits
-      const without = (change: ReturnType<typeof limits.setProject>, of: string) =>
-        Effect.flatMap(change, (limit) =>
-          options.json
-            ? Output.json(toJson(limit))
-            : Console.log(`Any number of runs of ${of} may work at once`),
-        )
-      yield* LimitFlags.onTarget(options, {
-        agent: (agentId) => without(limits.setAgent(agentId, null), agentId),
-        project: without(limits.setProject(null), "the project"),
-        name: (named) =>
-          Effect.zipRight(
-            limits.remove(named),
-            options.json
-              ? Output.json({ name: named, deleted: true })
-              : Console.log(`Removed ${named}: its runs start without it, and no submission may name it`),
-          ),
-      })
+      const of = yield* LimitFlags.targetOf(options)
+      const use = yield* Effect.flatMap(Limits.Limits, (limits) => limits.remove(of))
+      if (options.json) {
+        return yield* Output.json(use === null ? { name: of.name, deleted: true } : toJson(use))
+      }
+      yield* Console.log(
+        of.kind === "named"
+          ? `Removed ${of.name}: its runs start without it, and no submission may name it`
+          : `Any number of runs of ${namesOf(of).called} may work at once`,
+      )
     }).pipe(Settings.withClient(options.connection)),
 ).pipe(
   Describe.command("Remove the limit of an agent, of the project, or a limit with a name.", [
@@ -179,7 +162,7 @@ const pauseFlags = { connection: Settings.connection, json: Settings.json, ...Li
 const pause = Command.make("pause", pauseFlags, (options) =>
   Effect.gen(function* () {
     const subject = yield* LimitFlags.subjectOf(options)
-    const { called, flags } = LimitFlags.namesOf(subject)
+    const { called, flags } = namesOf(subject)
     const limit = yield* Effect.flatMap(Limits.Limits, (limits) => limits.pause(subject))
     if (options.json) return yield* Output.json(toJson(limit))
     yield* Console.log(
@@ -202,7 +185,7 @@ const resume = Command.make("resume", pauseFlags, (options) =>
     const subject = yield* LimitFlags.subjectOf(options)
     const limit = yield* Effect.flatMap(Limits.Limits, (limits) => limits.resume(subject))
     if (options.json) return yield* Output.json(toJson(limit))
-    const { called } = LimitFlags.namesOf(subject)
+    const { called } = namesOf(subject)
     yield* Console.log(
       subject.kind === "project"
         ? `Resumed ${called}: ${limit.running} of its runs work`

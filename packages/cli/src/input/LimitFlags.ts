@@ -102,12 +102,12 @@ const rateOf = ({ burst: size, rate }: LimitOptions, before: Limits.Rate | null)
   return before && { ...before, burst: most ?? before.burst }
 }
 
-/** What a limit allows after the change of the flags. */
+/** A limit with a name after the change of the flags. */
 export const changed = (
   options: LimitOptions,
-  name: string,
-  before: Omit<Limits.NamedLimit, "name">,
-): Effect.Effect<Limits.NamedLimitInput, ExitCode.CommandFailure> => {
+  { bounds: before, of }: Limits.LimitDefinition,
+): Effect.Effect<readonly [Limits.LimitOfInput, Limits.LimitBoundsInput], ExitCode.CommandFailure> => {
+  const { agentIds, keyFrom = null, name } = { agentIds: undefined, keyFrom: undefined, ...of }
   const isCleared = (field: Clearable) => options.clear.includes(field)
   const values: Readonly<Record<Clearable, Option.Option<unknown>>> = {
     "max-running": options.maxRunning,
@@ -124,8 +124,14 @@ export const changed = (
   if (after === null && Option.isSome(options.burst)) {
     return Effect.fail(ExitCode.usage("--burst needs a rate", "Give one with --rate, as --rate 10/1m."))
   }
-  return Effect.succeed({
-    name,
+  const runs = {
+    agentIds: isCleared("agent") ? null : options.agents.length > 0 ? options.agents : agentIds,
+    // Without agents there is no key to find.
+    keyFrom: Option.getOrElse(options.keyFrom, () =>
+      isCleared("key-from") || isCleared("agent") ? null : keyFrom,
+    ),
+  }
+  const bounds = {
     maxRunning: isCleared("max-running")
       ? null
       : Option.getOrElse(options.maxRunning, () => before.maxRunning),
@@ -133,13 +139,8 @@ export const changed = (
     maxPending: isCleared("max-pending")
       ? null
       : Option.getOrElse(options.maxPending, () => before.maxPending),
-    agentIds: isCleared("agent") ? null : options.agents.length > 0 ? options.agents : before.agentIds,
-    // Without agents there is no key to find.
-    keyFrom:
-      isCleared("key-from") || isCleared("agent")
-        ? Option.getOrNull(options.keyFrom)
-        : Option.getOrElse(options.keyFrom, () => before.keyFrom),
-  })
+  }
+  return Effect.succeed([Limits.ofName(name ?? "", runs), bounds])
 }
 
 const agents = Flag.texts("agent", Ids.NewAgentId)
@@ -164,19 +165,14 @@ interface Target {
   readonly name: Option.Option<string>
 }
 
-/** The target that the flags name. A name may have agents. */
-export const onTarget = <A, E, R>(
-  options: Target,
-  on: {
-    readonly agent: (agentId: Ids.AgentId) => Effect.Effect<A, E, R>
-    readonly name: (name: string) => Effect.Effect<A, E, R>
-    readonly project: Effect.Effect<A, E, R>
-  },
-): Effect.Effect<A, E | ExitCode.CommandFailure, R> => {
+/** The runs that the flags name. A name may have agents. */
+export const targetOf = (options: Target) => {
   const [agentId, ...others] = options.agents
-  if (options.all && agentId === undefined && Option.isNone(options.name)) return on.project
-  if (!options.all && Option.isSome(options.name)) return on.name(options.name.value)
-  if (!options.all && agentId !== undefined && others.length === 0) return on.agent(agentId)
+  if (options.all && agentId === undefined && Option.isNone(options.name))
+    return Effect.succeed(Limits.ofProject)
+  if (!options.all && Option.isSome(options.name)) return Effect.succeed(Limits.ofName(options.name.value))
+  if (!options.all && agentId !== undefined && others.length === 0)
+    return Effect.succeed(Limits.ofAgent(agentId))
   return Effect.fail(
     ExitCode.usage(
       "One name, one agent or --all is needed",
@@ -203,13 +199,9 @@ export const subjectOf = (options: {
   readonly limit: Limits.LimitKeys | undefined
 }): Effect.Effect<Limits.LimitSubject, ExitCode.CommandFailure> => {
   const subjects: ReadonlyArray<Limits.LimitSubject> = [
-    ...(options.all ? [{ kind: "project" as const, name: null, key: "" }] : []),
-    ...Array.map(options.agents, (key) => ({ kind: "agent" as const, name: null, key })),
-    ...Array.map(Option.toArray(options.key), (key) => ({
-      kind: "concurrency_key" as const,
-      name: null,
-      key,
-    })),
+    ...(options.all ? [Limits.ofProject] : []),
+    ...Array.map(options.agents, Limits.ofAgent),
+    ...Array.map(Option.toArray(options.key), Limits.ofKey),
     ...Object.entries(options.limit ?? {}).map(([named, key]) => ({
       kind: "named" as const,
       name: named,
@@ -225,11 +217,4 @@ export const subjectOf = (options: {
         ),
       )
     : Effect.succeed(subject)
-}
-
-/** The flags that name a subject, and what a sentence calls it. */
-export const namesOf = ({ key, kind, name: named }: Limits.LimitSubject) => {
-  if (kind === "project") return { called: "the project", flags: "--all" }
-  const flags = kind === "agent" ? `--agent ${key}` : named === null ? key : `--limit ${named}=${key}`
-  return { called: key, flags }
 }

@@ -53,7 +53,7 @@ const makeNames = (own: Project, endpoint: Endpoint, name: string) =>
     // A request before may have paused the project.
     const limits = yield* Limits.Limits
     if (endpoint.name === "limits.pauseProject") {
-      yield* limits.resume({ kind: "project", name: null, key: own.project.id })
+      yield* limits.resume(Limits.ofProject)
     }
     const isResponse = endpoint.name.startsWith("responses.")
     yield* TestRuns.submit({

@@ -107,38 +107,67 @@ export type Rate = typeof Rate.Type
 const fills = ({ burst, count, periodSeconds }: Rate): boolean =>
   burst * periodSeconds <= secondsOfYear * count
 
-/** What is set of each key of a limit with a name; null for what is not. One of them is set at least. */
-export interface NamedBounds {
-  readonly maxRunning: number | null
-  readonly rate: Rate | null
-  readonly maxPending: number | null
-}
+const orNull = <A, I>(schema: Schema.Schema<A, I>) =>
+  Schema.optionalWith(Schema.NullOr(schema), { default: () => null })
 
-const definition = Schema.Struct({
-  maxRunning: Schema.optional(Schema.NullOr(NamedMaxRunning)),
-  rate: Schema.optional(Schema.NullOr(Rate)),
-  maxPending: Schema.optional(Schema.NullOr(MaxPending)),
-  agentIds: Schema.optional(Schema.NullOr(LimitAgents)),
-  keyFrom: Schema.optional(Schema.NullOr(KeyFrom)),
+const bounds = Schema.Struct({
+  maxRunning: orNull(NamedMaxRunning),
+  rate: orNull(Rate),
+  maxPending: orNull(MaxPending),
 })
+/** What is set of a limit; null for what is not. */
+export type LimitBounds = typeof bounds.Type
+/** What is to be set; what is absent is not. */
+export type LimitBoundsInput = typeof bounds.Encoded
+
+const of = Schema.Union(
+  Schema.Struct({ kind: Schema.Literal("agent"), name: Schema.Null, key: Ids.NewAgentId }),
+  Schema.Struct({ kind: Schema.Literal("project"), name: Schema.Null, key: Schema.String }),
+  Schema.Struct({
+    kind: Schema.Literal("named"),
+    name: LimitName,
+    agentIds: Schema.optionalWith(LimitAgents, { nullable: true }),
+    keyFrom: Schema.optionalWith(KeyFrom, { nullable: true }),
+  }),
+)
 
 /**
- * A limit with a name. Its bounds are for each key. `agentIds`: each new run of these agents is under the limit, where its submission does
- * not name it. `keyFrom`: where the key of such a run is, as `metadata.customer`; without it all of them have the key `all`. A number or
- * a boolean counts by its text. Where nothing is there, or no such value, the key is `none`. A text that is no key, as it is too long,
- * counts by its SHA-256.
+ * Which runs a limit is of that is defined: all runs of an agent, all runs of the project, or those that have a key of a limit with a name.
+ * The bounds of such a limit are for each key.
+ *
+ * `agentIds`: each new run of these agents is under the limit, where its submission does not name it. `keyFrom`: where the key of such a run
+ * is, as `metadata.customer`; without it all of them have the key `all`. A number or a boolean counts by its text. Where nothing is there, or
+ * no such value, the key is `none`. A text that is no key, as it is too long, counts by its SHA-256.
  */
-export interface NamedLimit extends NamedBounds {
-  readonly name: string
-  readonly agentIds?: ReadonlyArray<Ids.AgentId> | undefined
-  readonly keyFrom?: string | undefined
+export type LimitOf = typeof of.Type
+export type LimitOfInput = typeof of.Encoded
+
+/** All runs of an agent. */
+export const ofAgent = (key: string) => ({ kind: "agent", name: null, key }) as const
+
+/** All runs of the project. */
+export const ofProject = { kind: "project", name: null, key: "" } as const
+
+/** The runs that share a concurrency key. Their submissions set the limit. */
+export const ofKey = (key: string) => ({ kind: "concurrency_key", name: null, key }) as const
+
+/** The runs of all keys of a limit with a name. */
+export const ofName = (
+  name: string,
+  agents: Pick<Extract<LimitOfInput, { readonly kind: "named" }>, "agentIds" | "keyFrom"> = {},
+) => ({ kind: "named", name, ...agents }) as const
+
+const definition = Schema.Struct({ of, bounds })
+/** A limit: which runs it is of, and what bounds them. */
+export type LimitDefinition = typeof definition.Type
+
+/** A limit that is defined. `use`: what runs under it; null for one with a name, of which each key is a `Limit`. */
+export interface DefinedLimit extends LimitDefinition {
+  readonly use: Limit | null
 }
 
-/** A limit with a name, to be set. What is absent is not set. */
-export type NamedLimitInput = typeof definition.Encoded & { readonly name: string }
-
 /** Whether nothing is set: that is no limit. */
-export const isUnbounded = ({ maxPending, maxRunning, rate }: NamedBounds): boolean =>
+export const isUnbounded = ({ maxPending, maxRunning, rate }: LimitBounds): boolean =>
   maxRunning === null && rate === null && maxPending === null
 
 /** A limit that cannot be set, and which of its fields is in the way. */
@@ -147,29 +176,35 @@ export class InvalidLimit extends Schema.TaggedError<InvalidLimit>("@runlease/co
   { field: Schema.String, message: Schema.String },
 ) {}
 
-const decode = Schema.decodeEither(Schema.Struct({ name: LimitName, ...definition.fields }))
+const decode = Schema.decodeEither(definition)
 
 /** The limit as the control plane takes it. */
-export const check = (input: NamedLimitInput): Either.Either<NamedLimit, InvalidLimit> => {
+export const check = (
+  of: LimitOfInput,
+  bounds: LimitBoundsInput,
+): Either.Either<LimitDefinition, InvalidLimit> => {
   const invalid = (field: string, message: string) =>
     Either.left(new InvalidLimit({ field, message: `${field}: ${message}` }))
-  const checked = decode(input)
+  const checked = decode({ of, bounds })
   if (Either.isLeft(checked)) {
     const [issue] = ParseResult.ArrayFormatter.formatErrorSync(checked.left)
-    return invalid(issue?.path.map(String).join(".") ?? "", issue?.message.split("\n")[0] ?? "is malformed")
+    const [, ...field] = issue?.path.map(String) ?? []
+    return invalid(field.join("."), issue?.message.split("\n")[0] ?? "is malformed")
   }
-  const { agentIds, keyFrom, maxPending = null, maxRunning = null, name, rate = null } = checked.right
-  const limit = { name, maxRunning, rate, maxPending }
-  if (isUnbounded(limit)) return invalid("maxRunning", "set this, a rate, or how many may be pending")
+  const limit = checked.right
+  const { maxPending, maxRunning, rate } = limit.bounds
+  if (limit.of.kind !== "named") {
+    return maxRunning === 0 || rate !== null || maxPending !== null
+      ? invalid("maxRunning", "alone is set of an agent and of the project, as 1 to 100,000")
+      : Either.right(limit)
+  }
+  if (isUnbounded(limit.bounds)) return invalid("maxRunning", "set this, a rate, or how many may be pending")
   if (rate !== null && !fills(rate)) {
     return invalid("rate.burst", "takes longer than 365 days to fill; take a smaller one")
   }
-  if (agentIds == null) {
-    return keyFrom == null
-      ? Either.right(limit)
-      : invalid("keyFrom", "is of the runs of agents, so it takes agentIds too")
-  }
-  return Either.right({ ...limit, agentIds, ...(keyFrom == null ? {} : { keyFrom }) })
+  return limit.of.keyFrom !== undefined && limit.of.agentIds === undefined
+    ? invalid("keyFrom", "is of the runs of agents, so it takes agentIds too")
+    : Either.right(limit)
 }
 
 /** The project has no limit `name`. */
@@ -189,34 +224,33 @@ export class Limits extends Context.Tag("@runlease/core/Limits")<
     readonly list: (page?: PageRequest) => Effect.Effect<Page<Limit>, InvalidCursor | ControlPlaneError>
 
     /**
-     * Sets how many runs of an agent may work at once, 1 to 100,000; null for any number. Runs that are there already count from then on, and
-     * those that work go on.
-     */
-    readonly setAgent: (
-      agentId: Ids.AgentId,
-      maxRunning: number | null,
-    ) => Effect.Effect<Limit, ControlPlaneError>
-
-    /**
-     * Sets how many runs of the project may work at once, 1 to 100,000; null for any number. Runs that work already count, and go on. A claim
-     * of another server that is under way may still take its runs.
-     */
-    readonly setProject: (maxRunning: number | null) => Effect.Effect<Limit, ControlPlaneError>
-
-    /**
-     * Sets a limit with a name, which submissions may name from then on. Runs that have it get the new bounds, and those that work go on.
-     * What is absent is not set any more. Its agents are those of later submissions: runs that are there already stay as they are. Where no
-     * limit had agents before, another server learns of it within a second.
+     * Sets a limit. What is absent is not set any more. Runs that work go on.
      *
-     * Fails: `InvalidLimit` where nothing is set, where a burst takes longer than 365 days to fill, and where an agent would be in more than
-     * 2 limits.
+     * All runs of an agent or of the project: `maxRunning` alone is set, 1 to 100,000; null for any number. Runs that are there already
+     * count. A claim of another server that is under way may still take runs of the project.
+     *
+     * A limit with a name: submissions may name it from then on. Runs that have it get the new bounds. Its agents are those of later
+     * submissions: runs that are there already stay as they are. Where no limit had agents before, another server learns of it within a second.
+     *
+     * Fails: `InvalidLimit` where nothing is set of a name, where a burst takes longer than 365 days to fill, and where an agent would be in
+     * more than 2 limits with names.
      */
-    readonly define: (limit: NamedLimitInput) => Effect.Effect<NamedLimit, InvalidLimit | ControlPlaneError>
+    readonly define: (
+      of: LimitOfInput,
+      bounds: LimitBoundsInput,
+    ) => Effect.Effect<DefinedLimit, InvalidLimit | ControlPlaneError>
 
-    readonly named: (name: string) => Effect.Effect<NamedLimit, LimitNotFound | ControlPlaneError>
+    /** A limit with a name. */
+    readonly get: (name: string) => Effect.Effect<DefinedLimit, LimitNotFound | ControlPlaneError>
 
-    /** Removes a limit with a name: its runs start without it, and no submission may name it. */
-    readonly remove: (name: string) => Effect.Effect<void, LimitNotFound | ControlPlaneError>
+    /**
+     * Removes a limit, and returns what runs without it: null for a limit with a name, which no submission may name then.
+     *
+     * Fails: `LimitNotFound` for a name that the project does not have.
+     */
+    readonly remove: (
+      of: LimitOfInput,
+    ) => Effect.Effect<DefinedLimit["use"], LimitNotFound | ControlPlaneError>
 
     /** Lets no run of a concurrency key with a limit, of an agent, of the project, or of a key of a limit with a name, start. Those that work go on. */
     readonly pause: (subject: LimitSubject) => Effect.Effect<Limit, ControlPlaneError>

@@ -8,7 +8,7 @@ import { JsonBody } from "../contract/Body.js"
 import { strict } from "../contract/Strict.js"
 import { Authorization } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
-import { pageOf, pageParams } from "../Wire.js"
+import { pageOf, pageParams, renamed } from "../Wire.js"
 import { DefineRequest, Limit, NamedLimit } from "../Wire/Limit.js"
 
 const projectPath = Schema.Struct({ project_reference: Schema.String })
@@ -17,7 +17,7 @@ const namedPath = Schema.Struct({ project_reference: Schema.String, limit_name: 
 
 const agentPath = Schema.Struct({ project_reference: Schema.String, agent_id: Ids.NewAgentId })
 
-export const ScopeLimitRequest = Schema.Struct({ max_running: Schema.NullOr(Limits.MaxRunning) })
+const ScopeLimitRequest = renamed({ maxRunning: Schema.NullOr(Limits.MaxRunning) })
 
 export const KeyRequest = Schema.Union(
   Schema.Struct({ concurrency_key: Limits.ConcurrencyKey }),
@@ -25,9 +25,51 @@ export const KeyRequest = Schema.Union(
 )
 
 export const subjectOf = (request: typeof KeyRequest.Type): Limits.LimitSubject =>
-  "name" in request
-    ? { kind: "named", ...request }
-    : { kind: "concurrency_key", name: null, key: request.concurrency_key }
+  "name" in request ? { kind: "named", ...request } : Limits.ofKey(request.concurrency_key)
+
+/** The endpoints of the limit and of the pause of all runs of a kind. */
+const scoped = <const Kind extends "Agent" | "Project", Path extends Schema.Schema.AnyNoContext>(
+  kind: Kind,
+  address: `/${string}`,
+  path: Path & HttpApiEndpoint.HttpApiEndpoint.ValidatePath<Path>,
+  [called, description]: readonly [called: string, description: string],
+) => ({
+  set: HttpApiEndpoint.put(`set${kind}Limit` as const, `${address}/limit`)
+    .setPath(path)
+    .setPayload(ScopeLimitRequest)
+    .addSuccess(Limit)
+    .annotateContext(
+      OpenApi.annotations({ summary: `Set how many runs of ${called} work at once`, description }),
+    ),
+  pause: HttpApiEndpoint.post(`pause${kind}` as const, `${address}/pause`)
+    .setPath(path)
+    .addSuccess(Limit)
+    .annotateContext(
+      OpenApi.annotations({
+        summary: `Pause ${called}`,
+        description: "None of its runs starts until it is resumed. Those that work go on.",
+      }),
+    ),
+  resume: HttpApiEndpoint.post(`resume${kind}` as const, `${address}/resume`)
+    .setPath(path)
+    .addSuccess(Limit)
+    .annotateContext(
+      OpenApi.annotations({
+        summary: `Resume ${called}`,
+        description: "As many of its runs as its limit allows may start at once.",
+      }),
+    ),
+})
+
+const project = scoped("Project", "/projects/:project_reference", projectPath, [
+  "a project",
+  "`max_running` is 1 to 100,000, or null for any number. Runs that work already count, and go on. At the limit a claim returns no run; the end of one lets a claim that waits go on.",
+])
+
+const agent = scoped("Agent", "/projects/:project_reference/agents/:agent_id", agentPath, [
+  "an agent",
+  "`max_running` is 1 to 100,000, or null for any number. Runs that are there already count. A lower limit ends no run: those that work go on.",
+])
 
 export const group = HttpApiGroup.make("limits")
   .add(
@@ -104,76 +146,12 @@ export const group = HttpApiGroup.make("limits")
         }),
       ),
   )
-  .add(
-    HttpApiEndpoint.put("setProjectLimit", "/projects/:project_reference/limit")
-      .setPath(projectPath)
-      .setPayload(ScopeLimitRequest)
-      .addSuccess(Limit)
-      .annotateContext(
-        OpenApi.annotations({
-          summary: "Set how many runs of a project work at once",
-          description:
-            "`max_running` is 1 to 100,000, or null for any number. Runs that work already count, and go on. At the limit a claim returns no run; the end of one lets a claim that waits go on.",
-        }),
-      ),
-  )
-  .add(
-    HttpApiEndpoint.post("pauseProject", "/projects/:project_reference/pause")
-      .setPath(projectPath)
-      .addSuccess(Limit)
-      .annotateContext(
-        OpenApi.annotations({
-          summary: "Pause a project",
-          description: "None of its runs starts until it is resumed. Those that work go on.",
-        }),
-      ),
-  )
-  .add(
-    HttpApiEndpoint.post("resumeProject", "/projects/:project_reference/resume")
-      .setPath(projectPath)
-      .addSuccess(Limit)
-      .annotateContext(
-        OpenApi.annotations({
-          summary: "Resume a project",
-          description: "As many of its runs as its limit allows may start at once.",
-        }),
-      ),
-  )
-  .add(
-    HttpApiEndpoint.put("setAgentLimit", "/projects/:project_reference/agents/:agent_id/limit")
-      .setPath(agentPath)
-      .setPayload(ScopeLimitRequest)
-      .addSuccess(Limit)
-      .annotateContext(
-        OpenApi.annotations({
-          summary: "Set how many runs of an agent work at once",
-          description:
-            "`max_running` is 1 to 100,000, or null for any number. Runs that are there already count. A lower limit ends no run: those that work go on.",
-        }),
-      ),
-  )
-  .add(
-    HttpApiEndpoint.post("pauseAgent", "/projects/:project_reference/agents/:agent_id/pause")
-      .setPath(agentPath)
-      .addSuccess(Limit)
-      .annotateContext(
-        OpenApi.annotations({
-          summary: "Pause an agent",
-          description: "None of its runs starts until it is resumed. Those that work go on.",
-        }),
-      ),
-  )
-  .add(
-    HttpApiEndpoint.post("resumeAgent", "/projects/:project_reference/agents/:agent_id/resume")
-      .setPath(agentPath)
-      .addSuccess(Limit)
-      .annotateContext(
-        OpenApi.annotations({
-          summary: "Resume an agent",
-          description: "As many of its runs as its limit allows may start at once.",
-        }),
-      ),
-  )
+  .add(project.set)
+  .add(project.pause)
+  .add(project.resume)
+  .add(agent.set)
+  .add(agent.pause)
+  .add(agent.resume)
   .addError(Refusal.Forbidden)
   .addError(Refusal.NotFound)
   .middleware(JsonBody)

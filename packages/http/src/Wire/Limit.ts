@@ -8,11 +8,11 @@ const count = Schema.NonNegativeInt
 const { burst, count: perPeriod, periodSeconds } = Limits.Rate.fields
 
 /** As `Rate` of core. `burst` is 1 when absent. */
-const RateBody = Schema.Struct({
-  count: perPeriod,
-  period_seconds: periodSeconds,
-  burst: Schema.optional(burst.from),
-}).annotations({ identifier: "LimitRate" })
+const RateBody = renamed({ count: perPeriod, periodSeconds, burst: Schema.optional(burst.from) }).annotations(
+  {
+    identifier: "LimitRate",
+  },
+)
 
 const Rate = renamed({ count, periodSeconds: count, burst: count })
 
@@ -24,39 +24,12 @@ const bounds = {
 }
 
 /** The bounds of a limit with a name, as they are set, one of them at least; and its agents. */
-export const DefineRequest = Schema.Struct({
-  max_running: nullish(Limits.NamedMaxRunning),
+export const DefineRequest = renamed({
+  maxRunning: nullish(Limits.NamedMaxRunning).pipe(Schema.fromKey("max_running")),
   rate: nullish(RateBody),
-  max_pending: nullish(Limits.MaxPending),
-  agent_ids: nullish(Limits.LimitAgents),
-  key_from: nullish(Limits.KeyFrom),
-})
-
-/** The request as core takes it. */
-export const toInput = (
-  name: string,
-  {
-    agent_ids: agentIds,
-    key_from: keyFrom,
-    max_pending: maxPending,
-    max_running: maxRunning,
-    rate,
-  }: typeof DefineRequest.Type,
-): Limits.NamedLimitInput => ({
-  name,
-  maxRunning,
-  maxPending,
-  agentIds,
-  keyFrom,
-  rate: rate && { count: rate.count, periodSeconds: rate.period_seconds, burst: rate.burst },
-})
-
-export const fromInput = ({ agentIds, keyFrom, maxPending, maxRunning, rate }: Limits.NamedLimitInput) => ({
-  agent_ids: agentIds,
-  key_from: keyFrom,
-  max_running: maxRunning,
-  rate: rate && { count: rate.count, period_seconds: rate.periodSeconds, burst: rate.burst },
-  max_pending: maxPending,
+  maxPending: nullish(Limits.MaxPending).pipe(Schema.fromKey("max_pending")),
+  agentIds: nullish(Limits.LimitAgents).pipe(Schema.fromKey("agent_ids")),
+  keyFrom: nullish(Limits.KeyFrom).pipe(Schema.fromKey("key_from")),
 })
 
 /** What `Limit` and the standing of a run share. */
@@ -83,7 +56,7 @@ export const Limit = as<Limits.Limit>()(renamed({ ...fields, open: count }), {
  * A limit with a name. Its bounds are for each of its keys. `agent_ids`: whose later runs are under it, and `key_from` where the keys of
  * those are; absent where there are none.
  */
-export const NamedLimit = as<Limits.NamedLimit>()(
+export const NamedLimit = as<Limits.DefinedLimit>()(
   renamed({
     name: Schema.String,
     ...bounds,
@@ -91,7 +64,14 @@ export const NamedLimit = as<Limits.NamedLimit>()(
     keyFrom: Schema.optional(Schema.String).pipe(Schema.fromKey("key_from")),
   }),
   {
-    decode: (wire) => wire,
-    encode: (value) => value,
+    decode: ({ maxPending, maxRunning, rate, ...of }) => ({
+      of: { kind: "named", ...of },
+      bounds: { maxRunning, rate, maxPending },
+      use: null,
+    }),
+    encode: ({ bounds, of }) => {
+      const { kind: _kind, ...runs } = { ...of, name: of.name ?? "" }
+      return { ...runs, ...bounds }
+    },
   },
 ).annotations({ identifier: "NamedLimit" })

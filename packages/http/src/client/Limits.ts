@@ -1,8 +1,7 @@
 /** Limits of concurrency over HTTP. */
-import type { Limits } from "@runlease/core"
+import { Limits } from "@runlease/core"
 import { Effect } from "effect"
 import * as Api from "../Api/Limits.js"
-import { fromInput } from "../Wire/Limit.js"
 import * as Endpoints from "./Endpoints.js"
 import type { Transport } from "./Transport.js"
 
@@ -11,6 +10,17 @@ const keyOf = ({ key, name }: Limits.LimitSubject) =>
 
 export const make: Effect.Effect<Limits.Limits["Type"], never, Transport> = Effect.gen(function* () {
   const { call } = yield* Endpoints.of("Limits", Api.group)
+
+  const set = (
+    operation: string,
+    { key, kind }: Pick<Limits.LimitSubject, "key" | "kind">,
+    { maxRunning }: Pick<Limits.LimitBounds, "maxRunning">,
+  ) => {
+    const body = { maxRunning }
+    return kind === "agent"
+      ? call("setAgentLimit", { operation, path: { agent_id: key }, body })
+      : call("setProjectLimit", { operation, body })
+  }
 
   const change =
     (operation: string, verb: "pause" | "resume"): Limits.Limits["Type"]["pause"] =>
@@ -36,25 +46,33 @@ export const make: Effect.Effect<Limits.Limits["Type"], never, Transport> = Effe
       return { items: data, next: page_info.next }
     }),
 
-    define: (limit) =>
-      call("define", { path: { limit_name: limit.name }, body: fromInput(limit) }, ["InvalidLimit"], {
-        limitName: limit.name,
+    define: Effect.fnUntraced(function* (ofInput, boundsInput) {
+      const { bounds, of } = yield* Limits.check(ofInput, boundsInput)
+      return of.kind === "named"
+        ? yield* call(
+            "define",
+            {
+              path: { limit_name: of.name },
+              body: { ...bounds, agentIds: of.agentIds, keyFrom: of.keyFrom },
+            },
+            ["InvalidLimit"],
+            { limitName: of.name },
+          )
+        : { of, bounds, use: yield* set("Limits.define", of, bounds) }
+    }),
+
+    get: (name) =>
+      call("named", { operation: "Limits.get", path: { limit_name: name } }, ["LimitNotFound"], {
+        limitName: name,
       }),
 
-    named: (name) => call("named", { path: { limit_name: name } }, ["LimitNotFound"], { limitName: name }),
-
-    remove: (name) =>
-      Effect.asVoid(call("remove", { path: { limit_name: name } }, ["LimitNotFound"], { limitName: name })),
-
-    setAgent: (agentId, maxRunning) =>
-      call("setAgentLimit", {
-        operation: "Limits.setAgent",
-        path: { agent_id: agentId },
-        body: { max_running: maxRunning },
-      }),
-
-    setProject: (maxRunning) =>
-      call("setProjectLimit", { operation: "Limits.setProject", body: { max_running: maxRunning } }),
+    remove: (of) =>
+      of.kind === "named"
+        ? Effect.as(
+            call("remove", { path: { limit_name: of.name } }, ["LimitNotFound"], { limitName: of.name }),
+            null,
+          )
+        : set("Limits.remove", of, { maxRunning: null }),
 
     pause: change("Limits.pause", "pause"),
     resume: change("Limits.resume", "resume"),

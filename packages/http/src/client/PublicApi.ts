@@ -187,16 +187,13 @@ const leases = Effect.gen(function* () {
   } satisfies LeasesPort.Leases["Type"]
 })
 
-const limiting = "limit or pause a concurrency key, an agent or the project"
-const naming = "define limits with names"
+const limiting = "limit or pause a concurrency key, an agent, a name or the project"
 
 const limits: LimitsPort.Limits["Type"] = {
   list: lacking("Limits.list", "list its limits"),
-  define: lacking("Limits.define", naming),
-  named: lacking("Limits.named", naming),
-  remove: lacking("Limits.remove", naming),
-  setAgent: lacking("Limits.setAgent", limiting),
-  setProject: lacking("Limits.setProject", limiting),
+  define: lacking("Limits.define", limiting),
+  get: lacking("Limits.get", limiting),
+  remove: lacking("Limits.remove", limiting),
   pause: lacking("Limits.pause", limiting),
   resume: lacking("Limits.resume", limiting),
 }

@@ -1,7 +1,7 @@
 import { Limits } from "@runlease/core"
 import { Context, Effect, identity } from "effect"
 import { subjectOf } from "../Api/Limits.js"
-import { Limit, toInput } from "../Wire/Limit.js"
+import { Limit } from "../Wire/Limit.js"
 import * as Caller from "./Caller.js"
 import { group } from "./Group.js"
 import * as ListRows from "./ListRows.js"
@@ -15,8 +15,12 @@ const using = <A, E, R>(
     use(Context.get(ports, Limits.Limits)),
   )
 
-const ofAgent = (key: string): Limits.LimitSubject => ({ kind: "agent", name: null, key })
-const ofProject: Limits.LimitSubject = { kind: "project", name: null, key: "" }
+/** Sets how many of these runs work at once, and answers what runs then, which a limit without a name has. */
+const set = (
+  path: { readonly project_reference: string },
+  of: ReturnType<typeof Limits.ofAgent> | typeof Limits.ofProject,
+  bounds: Pick<Limits.LimitBounds, "maxRunning">,
+) => using(path, (limits) => Effect.map(limits.define(of, bounds), ({ use }) => use!))
 
 export const layer = group("limits", (handlers) =>
   handlers
@@ -30,20 +34,18 @@ export const layer = group("limits", (handlers) =>
     .handle("pauseLimit", ({ path, payload }) => using(path, (limits) => limits.pause(subjectOf(payload))))
     .handle("resumeLimit", ({ path, payload }) => using(path, (limits) => limits.resume(subjectOf(payload))))
     .handle("define", ({ path, payload }) =>
-      using(path, (limits) => limits.define(toInput(path.limit_name, payload))),
+      using(path, (limits) => limits.define(Limits.ofName(path.limit_name, payload), payload)),
     )
-    .handle("named", ({ path }) => using(path, (limits) => limits.named(path.limit_name)))
+    .handle("named", ({ path }) => using(path, (limits) => limits.get(path.limit_name)))
     .handle("remove", ({ path }) =>
-      using(path, (limits) => Effect.as(limits.remove(path.limit_name), { deleted: true })),
+      using(path, (limits) => Effect.as(limits.remove(Limits.ofName(path.limit_name)), { deleted: true })),
     )
-    .handle("setProjectLimit", ({ path, payload }) =>
-      using(path, (limits) => limits.setProject(payload.max_running)),
-    )
-    .handle("pauseProject", ({ path }) => using(path, (limits) => limits.pause(ofProject)))
-    .handle("resumeProject", ({ path }) => using(path, (limits) => limits.resume(ofProject)))
-    .handle("setAgentLimit", ({ path, payload }) =>
-      using(path, (limits) => limits.setAgent(path.agent_id, payload.max_running)),
-    )
-    .handle("pauseAgent", ({ path }) => using(path, (limits) => limits.pause(ofAgent(path.agent_id))))
-    .handle("resumeAgent", ({ path }) => using(path, (limits) => limits.resume(ofAgent(path.agent_id)))),
+    .handle("setProjectLimit", ({ path, payload }) => set(path, Limits.ofProject, payload))
+    .handle("pauseProject", ({ path }) => using(path, (limits) => limits.pause(Limits.ofProject)))
+    .handle("resumeProject", ({ path }) => using(path, (limits) => limits.resume(Limits.ofProject)))
+    .handle("setAgentLimit", ({ path, payload }) => set(path, Limits.ofAgent(path.agent_id), payload))
+    .handle("pauseAgent", ({ path }) => using(path, (limits) => limits.pause(Limits.ofAgent(path.agent_id))))
+    .handle("resumeAgent", ({ path }) =>
+      using(path, (limits) => limits.resume(Limits.ofAgent(path.agent_id))),
+    ),
 )

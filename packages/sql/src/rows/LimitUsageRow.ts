@@ -10,7 +10,7 @@ export interface BoundsRow {
   readonly max_pending: number | null
 }
 
-export const toBounds = ({ max_pending, max_running, rate }: BoundsRow): Limits.NamedBounds => ({
+export const toBounds = ({ max_pending, max_running, rate }: BoundsRow): Limits.LimitBounds => ({
   maxRunning: max_running,
   rate: fromJson(rate),
   maxPending: max_pending,

@@ -2,13 +2,15 @@
 import * as Ids from "@runlease/core/Ids"
 import {
   check,
+  type DefinedLimit,
   InvalidLimit,
   type Limit,
+  type LimitBounds,
   LimitNotFound,
+  type LimitOf,
   type Limits,
   type LimitSubject,
   mostOfAgent,
-  type NamedLimit,
 } from "@runlease/core/Limits"
 import { keysOf } from "@runlease/core/Page"
 import { Array, Effect, Either, Function } from "effect"
@@ -129,18 +131,31 @@ const define = <X>(): RunOperation<NamedSetting, boolean, boolean, InvalidLimit,
 
 const toSetting = (
   projectId: Ids.ProjectId,
-  { agentIds = [], keyFrom, ...bounds }: NamedLimit,
+  { agentIds = [], keyFrom, name }: Extract<LimitOf, { readonly kind: "named" }>,
+  bounds: LimitBounds,
 ): NamedSetting => ({
   projectId,
+  name,
   ...bounds,
   agentIds: Array.dedupe(agentIds),
   keyFrom: keyFrom ?? null,
 })
 
-const toNamed = ({ agentIds, keyFrom, projectId: _projectId, ...limit }: NamedSetting): NamedLimit => ({
-  ...limit,
-  ...(agentIds.length === 0 ? {} : { agentIds }),
-  ...(keyFrom === null ? {} : { keyFrom }),
+const toDefined = ({
+  agentIds,
+  keyFrom,
+  name,
+  projectId: _projectId,
+  ...bounds
+}: NamedSetting): DefinedLimit => ({
+  of: {
+    kind: "named",
+    name,
+    ...(Array.isNonEmptyReadonlyArray(agentIds) ? { agentIds } : {}),
+    ...(keyFrom === null ? {} : { keyFrom }),
+  },
+  bounds,
+  use: null,
 })
 
 /** The runs of an agent that come under its limit, from the key `after` on. */
@@ -186,9 +201,10 @@ export const make = <X>(
     const change = (operation: string) =>
       Effect.fnUntraced(function* (
         subject: LimitSubject,
-        changed: Pick<LimitSetting, "maxRunning" | "paused">,
+        changed: Omit<LimitSetting, keyof LimitRules.LimitRef>,
       ) {
-        const limit = subject.kind === "project" ? LimitKey.ofProject(projectId) : LimitKey.nameOf(subject)
+        const key = subject.kind === "project" ? projectId : subject.key
+        const limit = LimitKey.nameOf({ ...subject, key })
         const ref = yield* setting({ projectId, limit, ...changed })
         const find = reads.read(operation, ({ limits, now }) => Effect.all([limits.find(ref), now]))
         const [stored, now] = yield* find
@@ -211,26 +227,26 @@ export const make = <X>(
         )
         return KeysetPage.pageOf(rows, limit, ({ key }) => [key], toLimit(instant))
       }),
-      setAgent: (agentId, maxRunning) =>
-        change("Limits.setAgent")({ kind: "agent", name: null, key: agentId }, { maxRunning }),
-      setProject: (maxRunning) =>
-        change("Limits.setProject")({ kind: "project", name: null, key: projectId }, { maxRunning }),
-      define: (input) =>
-        Effect.flatMap(check(input), (checked) => {
-          const setting = toSetting(projectId, checked)
-          return Effect.as(defining(setting), toNamed(setting))
-        }),
-      named: (name) =>
+      define: Effect.fnUntraced(function* (ofInput, boundsInput) {
+        const { bounds, of } = yield* check(ofInput, boundsInput)
+        if (of.kind !== "named") return { of, bounds, use: yield* change("Limits.define")(of, bounds) }
+        const setting = toSetting(projectId, of, bounds)
+        yield* defining(setting)
+        return toDefined(setting)
+      }),
+      get: (name) =>
         Effect.flatMap(
-          reads.read("Limits.named", ({ limits }) => limits.named({ projectId, name })),
+          reads.read("Limits.get", ({ limits }) => limits.named({ projectId, name })),
           (found) =>
-            found === undefined ? Effect.fail(new LimitNotFound({ name })) : Effect.succeed(toNamed(found)),
+            found === undefined ? Effect.fail(new LimitNotFound({ name })) : Effect.succeed(toDefined(found)),
         ),
-      remove: (name) =>
-        defining({ projectId, name, ...LimitRules.unbounded, agentIds: [], keyFrom: null }).pipe(
-          Effect.catchTag("InvalidLimit", Effect.die),
-          Effect.flatMap((wasThere) => (wasThere ? Effect.void : Effect.fail(new LimitNotFound({ name })))),
-        ),
+      remove: Effect.fnUntraced(function* (of) {
+        if (of.kind !== "named") return yield* change("Limits.remove")(of, LimitRules.unbounded)
+        const { name } = of
+        const setting = toSetting(projectId, { kind: "named", name }, LimitRules.unbounded)
+        const wasThere = yield* Effect.catchTag(defining(setting), "InvalidLimit", Effect.die)
+        return wasThere ? null : yield* new LimitNotFound({ name })
+      }),
       pause: (subject) => change("Limits.pause")(subject, { paused: true }),
       resume: (subject) => change("Limits.resume")(subject, { paused: false }),
     }

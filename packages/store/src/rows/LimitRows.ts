@@ -6,7 +6,7 @@
  * Source: docs/decisions/0102-limits.md, docs/writing-a-store.md
  */
 import type * as Ids from "@runlease/core/Ids"
-import type { NamedBounds, Rate } from "@runlease/core/Limits"
+import type { LimitBounds, Rate } from "@runlease/core/Limits"
 import type { Effect } from "effect"
 import type { LimitCounts, LimitRef, LimitUsage } from "../rules/LimitRules.js"
 import type { RunKey, StoredRun } from "./StoredRun.js"
@@ -29,7 +29,7 @@ export interface NamedRef {
  * The bounds of each key of a limit with a name. Without any bound there is no such limit. `agentIds`: whose submissions are under it.
  * `keyFrom`: where the keys of their runs are; null for one key for all.
  */
-export interface NamedSetting extends NamedRef, NamedBounds {
+export interface NamedSetting extends NamedRef, LimitBounds {
   readonly agentIds: ReadonlyArray<Ids.AgentId>
   readonly keyFrom: string | null
 }

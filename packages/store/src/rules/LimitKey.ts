@@ -1,14 +1,5 @@
-/** The names of limits: what a limit is of is in its name. */
-
-/**
- * What a limit is of: the runs that share a concurrency key, those of an agent, those of the project, or those that share a key of a limit
- * with a name. `name`: that one, null for the others. `key`: of a project its id.
- */
-export interface LimitSubject {
-  readonly kind: "concurrency_key" | "agent" | "named" | "project"
-  readonly name: string | null
-  readonly key: string
-}
+/** The names of limits: what a limit is of is in its name. The key of the limit of a project is its id. */
+import type { LimitSubject } from "@runlease/core/Limits"
 
 const prefixes = { concurrency_key: "key:", agent: "agent:", named: "name:", project: "project:" } as const
 

@@ -13,7 +13,7 @@
  * Source: docs/decisions/0102-limits.md
  */
 import type * as Ids from "@runlease/core/Ids"
-import type { NamedBounds } from "@runlease/core/Limits"
+import type { LimitBounds } from "@runlease/core/Limits"
 import * as LimitKey from "./LimitKey.js"
 import * as LimitPlaces from "./LimitPlaces.js"
 import * as RateRules from "./RateRules.js"
@@ -75,13 +75,13 @@ export const plus = <A extends LimitCounts>(usage: A, added: LimitCounts): A => 
 })
 
 /** Nothing is set. */
-export const unbounded: NamedBounds = { maxRunning: null, rate: null, maxPending: null }
+export const unbounded: LimitBounds = { maxRunning: null, rate: null, maxPending: null }
 
 /**
  * A limit and its runs. `key`: the store's own name of it, which grows with each new limit. `tat`: the state of its rate, as `RateRules` has
  * it. `checkAt`: when places may be lost, or more can be granted; null for never.
  */
-export interface LimitUsage extends LimitRef, LimitCounts, NamedBounds {
+export interface LimitUsage extends LimitRef, LimitCounts, LimitBounds {
   readonly key: number
   readonly paused: boolean
   readonly tat: number

@@ -3,7 +3,7 @@
  * as the pages of the dashboard. Instants and spans are in milliseconds.
  */
 import type { Route, WorkerState } from "@runlease/core/WorkerContact"
-import type { LimitSubject } from "./LimitKey.js"
+import type { LimitSubject } from "@runlease/core/Limits"
 
 /** What to do, and the command that does it. The command may be null: nothing is to be done with one. */
 export interface Advice {

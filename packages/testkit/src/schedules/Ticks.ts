@@ -3,7 +3,7 @@ import { effect } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { StorePorts } from "@runlease/core/ControlPlane"
 import { Leases } from "@runlease/core/Leases"
-import { Limits } from "@runlease/core/Limits"
+import { Limits, ofName } from "@runlease/core/Limits"
 import { Runs } from "@runlease/core/Runs"
 import { scheduleOf } from "@runlease/core/Schedule"
 import { type NewSchedule, Schedules } from "@runlease/core/Schedules"
@@ -115,12 +115,9 @@ export const declare = (test: TestRuns.Test<StorePorts>): void => {
     Effect.gen(function* () {
       const { define } = yield* Limits
       const runs = yield* Runs
-      yield* define({
-        name: "crm",
+      yield* define(ofName("crm", { agentIds: ["agent"], keyFrom: "labels.customer" }), {
         maxRunning: 1,
         maxPending: 0,
-        agentIds: ["agent"],
-        keyFrom: "labels.customer",
       })
       const policy = { concurrencyPolicy: "Allow" } as const
       const seven = yield* create({ ...policy, config: { labels: { customer: "7" } } })

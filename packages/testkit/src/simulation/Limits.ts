@@ -1,8 +1,7 @@
 /** The limits of a simulated world. */
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import type { ControlPlaneError } from "@runlease/core/ControlPlaneError"
-import * as Ids from "@runlease/core/Ids"
-import { type InvalidLimit, type LimitSubject, Limits } from "@runlease/core/Limits"
+import { type InvalidLimit, type LimitSubject, Limits, ofAgent, ofKey, ofName } from "@runlease/core/Limits"
 import type { InvalidCursor } from "@runlease/core/Page"
 import type { SubmissionInput } from "@runlease/core/Runs"
 import { Context, Effect, Record } from "effect"
@@ -13,8 +12,6 @@ import type { ObserveCall } from "./RemotePorts.js"
 /** The name of a limit in a history. That of a limit with a name begins that of each of its keys. */
 export const nameOf = ({ key, kind, name }: LimitSubject): string =>
   name === null ? `${kind} ${key}` : `${kind} ${name} ${key}`
-
-const namedOf = (name: string): string => `named ${name}`
 
 /** What a submission requests of limits. */
 export const inputOf = ({
@@ -46,7 +43,7 @@ export const underOf = (submission: SubmissionInput): Under => {
   const key =
     concurrencyKey == null || concurrencyLimit === undefined
       ? {}
-      : { [nameOf({ kind: "concurrency_key", name: null, key: concurrencyKey })]: concurrencyLimit }
+      : { [nameOf(ofKey(concurrencyKey))]: concurrencyLimit }
   const named = Record.mapEntries(limits, (key, name): [string, null] => [
     nameOf({ kind: "named", name, key }),
     null,
@@ -59,7 +56,7 @@ export const underOf = (submission: SubmissionInput): Under => {
     priority,
     fairnessKey,
   ].join("/")
-  return { limits: { ...key, ...named, [nameOf({ kind: "agent", name: null, key: agentId })]: null }, line }
+  return { limits: { ...key, ...named, [nameOf(ofAgent(agentId))]: null }, line }
 }
 
 /** Changes a limit once. The end of a pause is another change. */
@@ -71,9 +68,7 @@ export const change = (
     const { subject } = planned
     if (planned._tag === "Pause") return end === "begin" ? limits.pause(subject) : limits.resume(subject)
     const { maxRunning } = planned
-    return subject.name === null
-      ? limits.setAgent(Ids.AgentId.make(subject.key), maxRunning)
-      : limits.define({ name: subject.name, maxRunning })
+    return limits.define(subject.name === null ? ofAgent(subject.key) : ofName(subject.name), { maxRunning })
   })
 
 /** The port behind a link. */
@@ -86,17 +81,11 @@ export const remote = (store: Limits["Type"], observeCall: ObserveCall): Limits[
   ) => observeCall("Limit", { limit, ...changed }, serve, nothing)
   return {
     ...store,
-    setAgent: (agentId, maxRunning) =>
+    define: (of, bounds) =>
       set(
-        nameOf({ kind: "agent", name: null, key: agentId }),
-        { maxRunning: maxRunning ?? Number.POSITIVE_INFINITY },
-        store.setAgent(agentId, maxRunning),
-      ),
-    define: (limit) =>
-      set(
-        namedOf(limit.name),
-        { maxRunning: limit.maxRunning ?? Number.POSITIVE_INFINITY },
-        store.define(limit),
+        of.kind === "named" ? `named ${of.name}` : nameOf(of),
+        { maxRunning: bounds.maxRunning ?? Number.POSITIVE_INFINITY },
+        store.define(of, bounds),
       ),
     pause: (subject) => set(nameOf(subject), { paused: true }, store.pause(subject)),
     resume: (subject) => set(nameOf(subject), { paused: false }, store.resume(subject)),

@@ -4,7 +4,7 @@
  * Each plan has a few sorts of work and a few sorts of faults, chosen by its seed: what comes together often finds more than all of it
  * mixed thinly.
  */
-import type { LimitSubject } from "@runlease/core/Limits"
+import { type LimitSubject, ofAgent, ofKey } from "@runlease/core/Limits"
 import { Array } from "effect"
 import type {
   Action,
@@ -126,10 +126,6 @@ const namedKeys = ["eu", "us"] as const
 
 /** The limit with a name that some plans have. */
 const gpu = "gpu"
-
-const ofKey = (key: string): LimitSubject => ({ kind: "concurrency_key", name: null, key })
-
-const ofAgent = (key: string): LimitSubject => ({ kind: "agent", name: null, key })
 
 const ofName = (key: string): LimitSubject => ({ kind: "named", name: gpu, key })
 
