@@ -38,7 +38,6 @@ const shared = {
     "ports/AnswerCheck",
     "ports/AppendRules",
     "ports/BatchQueue",
-    "ports/LazyRetry",
     "ports/LoopTurn",
     "ports/PayloadCheck",
     "ports/RunLabels",

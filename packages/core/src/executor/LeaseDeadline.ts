@@ -11,33 +11,8 @@ export interface Deadline {
 
 /** A deadline that renewals move. */
 export interface MovingDeadline {
-  readonly current: () => Deadline
-
-  /** Sets the deadline and calls its followers. */
-  readonly set: (deadline: Deadline) => void
-
   /** Calls `listener` with the current deadline and with each later one, until the returned function is called. */
   readonly follow: (listener: (deadline: Deadline) => void) => () => void
-}
-
-/** Makes a deadline that can be moved. */
-export const unsafeMake = (first: Deadline): MovingDeadline => {
-  let current = first
-  // Most executors follow no deadline.
-  let followers: Set<(deadline: Deadline) => void> | undefined
-  return {
-    current: () => current,
-    set: (deadline) => {
-      current = deadline
-      if (followers !== undefined) for (const follower of followers) follower(deadline)
-    },
-    follow: (listener) => {
-      const set = (followers ??= new Set())
-      set.add(listener)
-      listener(current)
-      return () => void set.delete(listener)
-    },
-  }
 }
 
 /**
@@ -47,7 +22,7 @@ export const unsafeMake = (first: Deadline): MovingDeadline => {
 export class LeaseDeadline extends Context.Reference<LeaseDeadline>()(
   "@runlease/core/executor/LeaseDeadline",
   {
-    defaultValue: (): Pick<MovingDeadline, "follow"> => ({ follow: () => () => {} }),
+    defaultValue: (): MovingDeadline => ({ follow: () => () => {} }),
   },
 ) {}
 

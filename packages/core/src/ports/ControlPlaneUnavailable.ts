@@ -1,6 +1,5 @@
 /** The failure of a control plane that does not answer, and how its callers try again. */
-import { Duration, type Effect, Schedule, Schema } from "effect"
-import * as LazyRetry from "./LazyRetry.js"
+import { Duration, Effect, Schedule, Schema } from "effect"
 
 /**
  * The control plane did not answer: its store is down, or it cannot be reached. It says nothing of who owns a run: a
@@ -58,11 +57,33 @@ export const withRetryAfter = <Out, In, R>(
 const isTransient = (error: unknown): error is ControlPlaneUnavailable =>
   error instanceof ControlPlaneUnavailable && error.retryable
 
+/** When an effect that has failed is repeated, and for which errors. */
+export interface RetryOptions<E> {
+  readonly schedule: Schedule.Schedule<unknown, E>
+  readonly while: (error: E) => boolean
+}
+
+/** As `Effect.retry`. The loop is only made for an effect that has failed: most never do. */
+export const retry = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  options: RetryOptions<E>,
+): Effect.Effect<A, E, R> =>
+  Effect.catchAll(effect, (error) => {
+    if (!options.while(error)) return Effect.fail(error)
+    let next: Effect.Effect<A, E, R> = Effect.fail(error)
+    const attempts = Effect.suspend(() => {
+      const attempt = next
+      next = effect
+      return attempt
+    })
+    return Effect.retry(attempts, options)
+  })
+
 /** Retries by `schedule` for as long as the effect fails with a `ControlPlaneUnavailable` that is retryable. */
 export const untilAvailable =
   <Out>(schedule: Schedule.Schedule<Out, unknown>) =>
   <A, E, R>(effect: Effect.Effect<A, E | ControlPlaneUnavailable, R>) =>
-    LazyRetry.retry<A, E | ControlPlaneUnavailable, R>(effect, { schedule, while: isTransient })
+    retry<A, E | ControlPlaneUnavailable, R>(effect, { schedule, while: isTransient })
 
 /**
  * Retries while the control plane is unavailable, for operations under a lease: the run is interrupted when its lease

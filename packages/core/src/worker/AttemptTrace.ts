@@ -15,7 +15,6 @@ import { EventId } from "../model/Run.js"
 import { type LogEntry, maxReadLimit, type RunLog } from "../ports/RunLog.js"
 import { SpanIds } from "../ports/SpanIds.js"
 import * as TraceContext from "../ports/TraceContext.js"
-import { hasReader } from "../ports/Tracing.js"
 import { waitingEventName } from "../ports/ControlEvents.js"
 import { LeaseEnded } from "./Lease.js"
 import type { WorkerEvent } from "./WorkerEvent.js"
@@ -87,18 +86,14 @@ const attemptSpan = (
   return span
 }
 
-/**
- * Makes the span of an attempt, below the submitter's. Where nothing exports spans, the attempt is in the submitter's own span, so that
- * what it requests and spawns belongs to that trace.
- */
+/** Makes the span of an attempt, below the submitter's, by a tracer that exports spans. */
 export const begin = (
   run: ClaimedRun,
   workerId: string,
   clock: Clock.Clock,
   tracer: Tracer.Tracer,
-): Tracer.AnySpan | undefined => {
-  const { attempt, leaseEpoch, queuedMillis, snapshot } = run
-  if (!hasReader(tracer)) return snapshot.traceContext && TraceContext.toSpan(snapshot.traceContext)
+): Tracer.Span => {
+  const { attempt, leaseEpoch, queuedMillis } = run
   const ids = leaseEpoch === null ? undefined : idsOf(run, leaseEpoch)
   const span = attemptSpan(
     tracer,
@@ -140,8 +135,7 @@ const outcomeOf = (event: WorkerEvent): string =>
       : event._tag.toLowerCase()
 
 /** Ends the span of an attempt with what has become of the run. */
-export const end = (span: Tracer.AnySpan | undefined, event: WorkerEvent, clock: Clock.Clock): void => {
-  if (span?._tag !== "Span") return
+export const end = (span: Tracer.Span, event: WorkerEvent, clock: Clock.Clock): void => {
   span.attribute("runlease.outcome", outcomeOf(event))
   span.end(clock.unsafeCurrentTimeNanos(), exitOf(event))
 }

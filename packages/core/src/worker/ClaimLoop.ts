@@ -207,6 +207,13 @@ export const make = Effect.fnUntraced(function* (
   // The id of a claim that has no answer yet.
   let claimId: Ids.ClaimId | undefined
   let unansweredSince: bigint | undefined
+  let isDraining = false
+  let claiming: Fiber.RuntimeFiber<unknown, unknown> | undefined
+  const stopClaiming = (): void => claiming?.unsafeInterruptAsFork(FiberId.none)
+  drainRequest.listen((requested) => {
+    isDraining = requested
+    if (requested) stopClaiming()
+  })
 
   const handBack = Effect.suspend(() => {
     if (claimId === undefined) return Effect.void
@@ -242,7 +249,7 @@ export const make = Effect.fnUntraced(function* (
   const claimOnce = Effect.fnUntraced(function* (
     restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>,
   ): Effect.fn.Return<void, ControlPlaneError | WorkerNotFound> {
-    if (drainRequest.isRequested()) unansweredSince = undefined
+    if (isDraining) unansweredSince = undefined
     yield* restore(mayClaim)
     claimId ??= Ids.ClaimId.make(yield* Ids.uuidV7)
     const sentAt = yield* Clock.currentTimeNanos
@@ -250,7 +257,7 @@ export const make = Effect.fnUntraced(function* (
     const ahead = Math.min(records.aheadRoom(), maxClaim - free)
     const limit = free + ahead
     unansweredSince ??= sentAt
-    const claiming = yield* Effect.fork(
+    const claim = yield* Effect.fork(
       restore(
         claims.claim({
           workerId: worker.id,
@@ -264,12 +271,10 @@ export const make = Effect.fnUntraced(function* (
         }),
       ),
     )
-    const answer = yield* Effect.onInterrupt(
-      drainRequest.whileNone(restore(Fiber.await(claiming)), () =>
-        claiming.unsafeInterruptAsFork(FiberId.none),
-      ),
-      () => Fiber.interrupt(claiming),
-    )
+    claiming = claim
+    if (isDraining) stopClaiming()
+    const answer = yield* Effect.onInterrupt(restore(Fiber.await(claim)), () => Fiber.interrupt(claim))
+    claiming = undefined
     if (Exit.isFailure(answer) && Cause.isInterruptedOnly(answer.cause)) {
       unansweredSince = undefined
       return yield* restore(handBack)

@@ -61,34 +61,24 @@ export interface DrainRequest {
   /** Waits while a drain is requested. */
   readonly awaitNone: Effect.Effect<void>
 
-  /** Runs an effect; calls `stop` if a drain is requested meanwhile. */
-  readonly whileNone: <A, E, R>(effect: Effect.Effect<A, E, R>, stop: () => void) => Effect.Effect<A, E, R>
+  /** Calls `listener` with each request, and with its end. */
+  readonly listen: (listener: (requested: boolean) => void) => void
 }
 
 export const make: Effect.Effect<DrainRequest> = Effect.map(Effect.makeLatch(true), (none) => {
   let isRequested = false
-  const listeners = new Set<() => void>()
+  const listeners: Array<(requested: boolean) => void> = []
   return {
     isRequested: () => isRequested,
     set: (requested) => {
       if (requested === isRequested) return false
       isRequested = requested
-      if (requested) {
-        none.unsafeClose()
-        for (const stop of listeners) stop()
-      } else none.unsafeOpen()
+      if (requested) none.unsafeClose()
+      else none.unsafeOpen()
+      for (const listener of listeners) listener(requested)
       return true
     },
     awaitNone: none.await,
-    whileNone: (effect, stop) => {
-      const listening = Effect.sync(() => {
-        listeners.add(stop)
-        if (isRequested) stop()
-      })
-      return Effect.ensuring(
-        Effect.zipRight(listening, effect),
-        Effect.sync(() => listeners.delete(stop)),
-      )
-    },
+    listen: (listener) => void listeners.push(listener),
   }
 })

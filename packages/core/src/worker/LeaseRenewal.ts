@@ -6,7 +6,7 @@
  * control plane counts from as much later.
  */
 import { Clock, Duration, Effect, Iterable, type Scope, Option } from "effect"
-import { type Deadline, type MovingDeadline, unsafeMake } from "../executor/LeaseDeadline.js"
+import type { Deadline, MovingDeadline } from "../executor/LeaseDeadline.js"
 import type * as Ids from "../model/Ids.js"
 import type { ClaimedRun, LeaseRef } from "../model/Run.js"
 import type { Leases } from "../ports/Leases.js"
@@ -27,10 +27,38 @@ export interface Listener {
   readonly onMessages?: ((inbox: number | undefined) => void) | undefined
 }
 
+/** The deadline of a lease that is renewed. */
+interface RenewedDeadline extends MovingDeadline {
+  readonly current: () => Deadline
+
+  /** Sets the deadline and calls its followers. */
+  readonly set: (deadline: Deadline) => void
+}
+
+/** Makes a deadline that can be moved. */
+const makeDeadline = (first: Deadline): RenewedDeadline => {
+  let current = first
+  // Most executors follow no deadline.
+  let followers: Set<(deadline: Deadline) => void> | undefined
+  return {
+    current: () => current,
+    set: (deadline) => {
+      current = deadline
+      if (followers !== undefined) for (const follower of followers) follower(deadline)
+    },
+    follow: (listener) => {
+      const set = (followers ??= new Set())
+      set.add(listener)
+      listener(current)
+      return () => void set.delete(listener)
+    },
+  }
+}
+
 /** A lease that is renewed until it ends or is removed. */
 export interface RenewedLease {
   readonly ref: LeaseRef
-  readonly deadline: MovingDeadline
+  readonly deadline: RenewedDeadline
 }
 
 /** Renewals that failed one after the other: how many, and how the last one did. */
@@ -167,7 +195,7 @@ export const make = Effect.fnUntraced(function* (options: {
       const deadline = deadlineFrom(sentAt + BigInt(claimed.waitedMillis) * 1_000_000n)
       const entry: Entry = {
         ref: { runId: claimed.runId, workerId: options.workerId, epoch: claimed.leaseEpoch },
-        deadline: unsafeMake(deadline),
+        deadline: makeDeadline(deadline),
         listener,
       }
       entries.add(entry)

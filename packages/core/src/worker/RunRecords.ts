@@ -31,6 +31,8 @@ import type { ClaimedRun } from "../model/Run.js"
 import type { ProjectPorts } from "../ports/ControlPlane.js"
 import { Leases } from "../ports/Leases.js"
 import { RunLog } from "../ports/RunLog.js"
+import * as TraceContext from "../ports/TraceContext.js"
+import { hasReader } from "../ports/Tracing.js"
 import * as AttemptTrace from "./AttemptTrace.js"
 import * as ClaimLoop from "./ClaimLoop.js"
 import * as DrainRequest from "./DrainRequest.js"
@@ -345,7 +347,7 @@ export const make = Effect.fnUntraced(function* (
     move(record, { _tag: "Ended", event })
     renewal.remove(record.lease)
     records.delete(record)
-    AttemptTrace.end(record.span, event, clock)
+    if (record.span?._tag === "Span") AttemptTrace.end(record.span, event, clock)
     WorkerMetrics.runsInFlight.add(-1)
     EventFeed.countEnd(event)
     roomMade()
@@ -385,7 +387,11 @@ export const make = Effect.fnUntraced(function* (
     sentAt: bigint,
     tracer: Tracer.Tracer,
   ): Effect.Effect<void> | undefined => {
-    const span = AttemptTrace.begin(run, worker.id, clock, tracer)
+    const { traceContext } = run.snapshot
+    // Where nothing exports spans, the attempt is in the submitter's own span, so that what it requests and spawns belongs to that trace.
+    const span = hasReader(tracer)
+      ? AttemptTrace.begin(run, worker.id, clock, tracer)
+      : traceContext && TraceContext.toSpan(traceContext)
     const lease = renewal.add(run, sentAt, {
       onEnd: (reason) => endLease(record, reason),
       onMessages: (inbox) => record.sink.received(inbox),

@@ -4,7 +4,7 @@ import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
 import { Ids } from "@runlease/core"
-import * as LazyRetry from "@runlease/core/LazyRetry"
+import { retry } from "@runlease/core/ControlPlaneUnavailable"
 import * as SideBySide from "@runlease/core/SideBySide"
 import { Clock, Context, Duration, Effect, Exit, Fiber, Option, Runtime, Schedule } from "effect"
 import type { Dialect, RunLocking } from "../dialect/Dialect.js"
@@ -286,11 +286,11 @@ export const make = (
           : Effect.suspend(() => {
               const locks = makeLocks()
               const once = own(Effect.zipRight(lockAtBegin(sql, rows, locks), effect), locks)
-              const begun = LazyRetry.retry(once, {
+              const begun = retry(once, {
                 schedule: Schedule.recurs(mostBeginnings),
                 while: () => locks.busy,
               })
-              return LazyRetry.retry(begun, {
+              return retry(begun, {
                 schedule: again,
                 while: (error) => error instanceof SqlError && isContention(error),
               })
