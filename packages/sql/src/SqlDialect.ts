@@ -3,6 +3,7 @@ import type * as SqlClient from "@effect/sql/SqlClient"
 import { StoreClock } from "@runlease/store"
 import { Effect, Option } from "effect"
 import type { Dialect } from "./dialect/Dialect.js"
+import { SqliteFileCheck } from "./dialect/SqliteFileCheck.js"
 import { StoreTime } from "./dialect/StoreTime.js"
 import * as PostgresDialect from "./postgres/PostgresDialect.js"
 import * as SqliteConnection from "./sqlite/SqliteConnection.js"
@@ -12,16 +13,15 @@ export const dialectOf = (sql: SqlClient.SqlClient): Effect.Effect<Dialect> =>
   Effect.flatMap(StoreTime, (time) =>
     sql.onDialectOrElse({
       sqlite: () =>
-        Effect.zipWith(StoreClock.make, Effect.serviceOption(SqliteConnection.SqliteHandle), (now, handle) =>
-          SqliteConnection.dialect(
-            sql,
-            now,
-            Option.match(handle, {
-              onNone: () => SqliteConnection.reserving(sql),
-              onSome: ({ alone }) => alone,
-            }),
-          ),
-        ),
+        Effect.gen(function* () {
+          const now = yield* StoreClock.make
+          const { inPlace } = yield* SqliteFileCheck
+          const alone = Option.match(yield* Effect.serviceOption(SqliteConnection.SqliteHandle), {
+            onNone: () => SqliteConnection.reserving(sql),
+            onSome: (handle) => handle.alone,
+          })
+          return SqliteConnection.dialect(sql, now, alone, inPlace)
+        }),
       pg: () => Effect.succeed(PostgresDialect.make(sql, time)),
       orElse: () => Effect.dieMessage("@runlease/sql speaks SQLite and PostgreSQL; this is another database"),
     }),

@@ -4,7 +4,7 @@
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Statement } from "@effect/sql/Statement"
 import { Labels, StepRecord } from "@runlease/core"
-import { type CounterRows, type RunRows, type RunState, StoredRun } from "@runlease/store"
+import type { CounterRows, RunRows, RunState } from "@runlease/store"
 import { Array, Effect } from "effect"
 import * as BulkStatements from "../dialect/BulkStatements.js"
 import type { Database, ExactWrite } from "../dialect/Dialect.js"
@@ -326,17 +326,13 @@ const insertClaims = (database: Database, changes: ReadonlyArray<RunRows.Change>
   return rows.length === 0 ? [] : [BulkStatements.insert(database, "claims", claimRowColumns, rows)]
 }
 
-/** Whether a change is of the state and of the log alone, which most are. */
-export const isPlain = ({ details, entries }: RunRows.Change): boolean =>
-  details === StoredRun.noDetails && !entries.some(({ event }) => StepRecord.isReserved(event))
-
 /** The statements of what changes besides states and logs. */
 export const writeDetails = (
   database: Database,
   changes: ReadonlyArray<RunRows.Change>,
   now: number,
 ): Statements => {
-  const detailed = changes.filter((change) => !isPlain(change))
+  const detailed = changes.filter((change) => !RunRow.isPlain(change))
   return detailed.length === 0
     ? []
     : [

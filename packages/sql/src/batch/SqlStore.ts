@@ -11,7 +11,7 @@ import * as SqlRunReads from "./SqlRunReads.js"
 export interface SqlStore extends Database {
   readonly wakeups: Wakeups.Wakeups
   readonly runs: RunStore.RunStore<SqlError>
-  /** Every write goes through it; it refuses them while the file of the database is not in its place. */
+  /** Every write goes through it. */
   readonly writer: RunCommits.RunCommits<SqlError>
   /** Open where the outbox may have rows. It may miss some, which the next look at what is due finds. */
   readonly outbox: Effect.Latch
@@ -78,7 +78,7 @@ export const make = (
         ...reads,
         nextDue: Effect.tap(reads.nextDue, (due) => (due.outbox ? outbox.open : Effect.void)),
       },
-      transact: (effect) => Effect.zipRight(inPlace, dialect.transact(effect)),
+      transact: dialect.transact,
       civilNow: dialect.civilNow,
       gather: dialect.gather,
       isolates: dialect.blames,

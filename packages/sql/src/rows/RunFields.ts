@@ -142,7 +142,7 @@ const target = (usual: Run.Target): Field<Run.Target> => ({
 /** Most runs have none. */
 const labels: Field<Labels.Labels> = {
   ...json(once),
-  encode: (value) => (Labels.isEmpty(value) ? null : toJson(value)),
+  encode: (value) => (value === Labels.none || Labels.isEmpty(value) ? null : toJson(value)),
   decode: (stored: string | null) => fromJson<Labels.Labels>(stored) ?? Labels.none,
 }
 
@@ -217,13 +217,19 @@ const placeFields = placeColumns.flatMap(({ at, name }, index): ReadonlyArray<In
   },
 ])
 
+/** Null for a run without limits of time. */
+const timed =
+  (of: IndexField["of"]): IndexField["of"] =>
+  (state) =>
+    state.spec.timeLimits === null ? null : of(state)
+
 export const indexFields: ReadonlyArray<IndexField> = [
   { column: "waiting_expires_at", table: "waits", of: WaitTransitions.endsAt },
   // When the run fails without answers, or a time after all others; null where it requests none.
   { column: "answers_due", table: "waits", of: answersDue },
-  { column: "start_by", table: "queue", of: TimeRules.startBy },
+  { column: "start_by", table: "queue", of: timed(TimeRules.startBy) },
   { column: "debounce_key", type: "text", table: "queue", of: DebounceRules.openKey },
-  { column: "timeout_at", table: "leases", of: TimeRules.timeoutAt },
+  { column: "timeout_at", table: "leases", of: timed(TimeRules.timeoutAt) },
   // The limit that it is behind, and those where it has places.
   { column: "limit_name", type: "text", table: "queue", of: LimitRules.behindOf },
   ...placeFields,

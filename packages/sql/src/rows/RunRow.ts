@@ -1,7 +1,7 @@
 /** The columns of a run in its tables, and SELECTs of them. Both are derived from the table of fields. */
 import { type Columns, type Row, rowOf, rowsOf, type ToRow, type Value } from "./Columns.js"
-import type { Ids, Run } from "@runlease/core"
-import type { RunRows, RunState } from "@runlease/store"
+import { type Ids, type Run, StepRecord } from "@runlease/core"
+import { type RunRows, type RunState, StoredRun } from "@runlease/store"
 import { type Types, Brand, DateTime, Data, Struct } from "effect"
 import { columnsIn, reader, encodersFor, toJson } from "./Fields.js"
 import {
@@ -313,3 +313,8 @@ export const newConversationRow = ({ conversationId, projectId }: RunState.RunSp
   created_at: now,
   updated_at: now,
 })
+
+/** Whether a change is of the state and of the log alone, which most are. A record of a step is a CUSTOM event. */
+export const isPlain = ({ details, entries }: RunRows.Change): boolean =>
+  details === StoredRun.noDetails &&
+  !entries.some(({ event }) => event.type === "CUSTOM" && StepRecord.isReserved(event))

@@ -5,11 +5,12 @@
  * Source: docs/decisions/0092-checkpoints-on-a-thread.md
  */
 import Sqlite from "better-sqlite3"
-import { Deferred, Effect, Exit, FiberId, type Scope } from "effect"
+import { Deferred, Effect, Exit, FiberId, Layer, type Scope } from "effect"
 import { createRequire } from "node:module"
 import * as path from "node:path"
 import { Worker } from "node:worker_threads"
 import * as CheckpointProgram from "./CheckpointProgram.js"
+import { SqliteHandle } from "./SqliteConnection.js"
 
 /** The number of pages that the -wal gets from one checkpoint to the next: fewer checkpoints write fewer pages. */
 export const interval = 4000
@@ -160,3 +161,22 @@ export const make = (
       },
     }
   })
+
+/** The handle whose transactions leave checkpoints to a thread. */
+export const layer = (options: Options) =>
+  Layer.scoped(
+    SqliteHandle,
+    Effect.gen(function* () {
+      const { alone, database } = yield* SqliteHandle
+      const { look, room } = yield* make(database, options)
+      const after = Effect.sync(look)
+      return {
+        database,
+        alone: (use) =>
+          Effect.zipRight(
+            room,
+            alone((connection) => Effect.zipLeft(use(connection), after)),
+          ),
+      }
+    }),
+  )

@@ -57,8 +57,13 @@ export const reserving =
 /** The instant at which the open transaction began. */
 class Instant extends Context.Tag("@runlease/sql/sqlite/Instant")<Instant, number>() {}
 
-/** `clock` reads the store's time. */
-export const dialect = (sql: SqlClient.SqlClient, clock: Effect.Effect<number>, alone: Alone): Dialect => {
+/** `clock` reads the store's time. A transaction begins where the file is `inPlace`. */
+export const dialect = (
+  sql: SqlClient.SqlClient,
+  clock: Effect.Effect<number>,
+  alone: Alone,
+  inPlace: Effect.Effect<void, SqlError>,
+): Dialect => {
   const now = Effect.flatMap(Effect.serviceOption(Instant), (open) =>
     Option.isSome(open) ? Effect.succeed(open.value) : clock,
   )
@@ -121,7 +126,10 @@ export const dialect = (sql: SqlClient.SqlClient, clock: Effect.Effect<number>, 
         Option.isSome(open)
           ? effect
           : // The lock is for one writer, so what a second transaction reads does not change before it writes.
-            Effect.catchIf(own(effect), RunRow.isLeaseChanged, () => own(effect)),
+            Effect.zipRight(
+              inPlace,
+              Effect.catchIf(own(effect), RunRow.isLeaseChanged, () => own(effect)),
+            ),
       ),
     beginMigration: Effect.void,
     confirm: Effect.void,

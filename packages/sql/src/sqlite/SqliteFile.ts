@@ -5,7 +5,7 @@ import { Effect, Layer, Option, Schema } from "effect"
 import * as fs from "node:fs"
 import * as Checkpoints from "./Checkpoints.js"
 import * as SqliteFileCheck from "../dialect/SqliteFileCheck.js"
-import { busyTimeout, layer as connection, SqliteHandle } from "./SqliteConnection.js"
+import { busyTimeout, layer as connection } from "./SqliteConnection.js"
 
 /**
  * `filename`: a path whose folder exists, or `:memory:`. `synchronous`: `normal` when absent, which survives a
@@ -98,25 +98,6 @@ const keepPrivate = Effect.fnUntraced(function* (filename: string) {
   )
 })
 
-/** The handle whose transactions leave checkpoints to a thread. */
-const checkpointed = (options: Checkpoints.Options) =>
-  Layer.scoped(
-    SqliteHandle,
-    Effect.gen(function* () {
-      const { alone, database } = yield* SqliteHandle
-      const { look, room } = yield* Checkpoints.make(database, options)
-      const after = Effect.sync(look)
-      return {
-        database,
-        alone: (use) =>
-          Effect.zipRight(
-            room,
-            alone((connection) => Effect.zipLeft(use(connection), after)),
-          ),
-      }
-    }),
-  )
-
 /**
  * Opens the file, which is made when absent, for its owner alone, and watches that it stays where it is.
  *
@@ -139,7 +120,7 @@ export const layerWith = ({
   const opened = Layer.provideMerge(settings, usable(filename, connection(filename)))
   if (filename === ":memory:") return opened
   return Layer.scoped(SqliteFileCheck.SqliteFileCheck, SqliteFileCheck.make(filename)).pipe(
-    Layer.provideMerge(checkpointed({ filename, synchronous })),
+    Layer.provideMerge(Checkpoints.layer({ filename, synchronous })),
     Layer.provideMerge(opened),
     Layer.provide(Layer.effectDiscard(keepPrivate(filename))),
   )

@@ -7,9 +7,11 @@
  */
 import * as RunFields from "../rows/RunFields.js"
 import { byTable, Gate, stateColumns, stateValues, type StateTable, tableOf } from "../rows/RunFields.js"
+import { SqlError } from "@effect/sql/SqlError"
 import type { RequestSnapshot } from "@runlease/core"
 import { type CounterRows, RunRows, StoredRun } from "@runlease/store"
 import Sqlite from "better-sqlite3"
+import { Effect } from "effect"
 import { type Columns, rowsOf, type Value } from "../rows/Columns.js"
 import {
   allRuns,
@@ -75,7 +77,7 @@ export const inserter = (prepare: Prepare, table: string, columns: Columns): ((r
 }
 
 /** The operations of `RunRows` that each commit has, at the instant of its transaction. */
-export interface SqliteRows {
+interface PlainRows {
   readonly find: (now: number, refs: ReadonlyArray<RunRows.RunRef>) => ReadonlyArray<RunRows.StoredRun>
   readonly search: (now: number, search: RunRows.Search) => RunRows.Found
   readonly advanceLanes: (
@@ -150,7 +152,7 @@ const inKeyOrder = (changes: ReadonlyArray<RunRows.Change>): ReadonlyArray<RunRo
 const toRef = rowsOf<NameRow>(["project_id", "run_id"])
 const toDetails = fixedDetails.readerIn(["snapshot", ...fixedDetails.names])
 
-export const make = (database: Sqlite.Database): SqliteRows => {
+const makePlain = (database: Sqlite.Database): PlainRows => {
   const prepare = preparing(database)
   const findLeased = prepare(namedLeased)
   const findNamed = prepare(named)
@@ -174,7 +176,7 @@ export const make = (database: Sqlite.Database): SqliteRows => {
   const insertDelta = inserter(prepare, "counter_deltas", deltaColumns)
   const writeStates = stateWriter(prepare)
 
-  const write: SqliteRows["write"] = (now, unordered, counted) => {
+  const write: PlainRows["write"] = (now, unordered, counted) => {
     const changes = inKeyOrder(unordered)
     writeStates(changes)
     for (const { entries, key } of changes) {
@@ -231,6 +233,7 @@ export const make = (database: Sqlite.Database): SqliteRows => {
         const head = keys.length === 0 ? undefined : findKeyed.get(Math.min(...keys))
         if (head !== undefined) first.push(allRuns.toValue(head))
       }
+      if (first.length === 0) return []
       const changes = StoredRun.advanced(first, now, admits)
       write(now, changes, [])
       return changes.map(StoredRun.afterChange)
@@ -265,6 +268,46 @@ export const make = (database: Sqlite.Database): SqliteRows => {
     },
 
     write,
+  }
+}
+
+const failureOf = (cause: unknown): SqlError =>
+  cause instanceof SqlError ? cause : new SqlError({ cause, message: "The statement failed" })
+
+/**
+ * The rows of a transaction: the common operations are plain, the others are those of any SQL database, `bulk`. `now` is the instant of the
+ * transaction. `writeDetails` writes what changes besides states and logs.
+ */
+export const make = (
+  database: Sqlite.Database,
+  bulk: RunRows.RunRows<SqlError>,
+  now: Effect.Effect<number, SqlError>,
+  writeDetails: (changes: ReadonlyArray<RunRows.Change>, now: number) => Effect.Effect<void, SqlError>,
+): RunRows.RunRows<SqlError> => {
+  const plain = makePlain(database)
+  const atNow =
+    <Arguments extends ReadonlyArray<unknown>, A>(run: (now: number, ...of: Arguments) => A) =>
+    (...of: Arguments): Effect.Effect<A, SqlError> =>
+      Effect.flatMap(now, (instant) => Effect.try({ try: () => run(instant, ...of), catch: failureOf }))
+  const claimDetails = atNow(plain.claimDetails)
+  const write = atNow(plain.write)
+  return {
+    ...bulk,
+    find: atNow(plain.find),
+    search: atNow(plain.search),
+    advanceLanes: atNow(plain.advanceLanes),
+    claimDetails: (runs, request) =>
+      request === "claimed" ? claimDetails(runs) : bulk.claimDetails(runs, request),
+    insert: atNow(plain.insert),
+    write: (changes, counted) => {
+      const written = write(changes, counted)
+      return changes.every(RunRow.isPlain)
+        ? written
+        : Effect.zipRight(
+            written,
+            Effect.flatMap(now, (instant) => writeDetails(changes, instant)),
+          )
+    },
   }
 }
 
