@@ -6,7 +6,6 @@
  *
  * Source: docs/decisions/0053-counters-of-runs.md
  */
-import * as Count from "@runlease/core/Count"
 import type * as Ids from "@runlease/core/Ids"
 import * as Counters from "../rules/Counters.js"
 import type { RunState } from "../rules/RunState.js"
@@ -93,7 +92,7 @@ export const make = (now: number): CommitCounters => {
     if (delta === undefined) deltas.set(key, (delta = { projectId, agentId, minute, counters: {} }))
     const { counters } = delta
     return (name, by) => {
-      counters[name] = Count.add(counters[name] ?? 0, by)
+      counters[name] = (counters[name] ?? 0) + by
     }
   }
 
@@ -104,9 +103,12 @@ export const make = (now: number): CommitCounters => {
     take: () => {
       const drained = deltas.values()
       deltas = new Map()
-      return Array.from(drained, (delta) => ({ ...delta, counters: Counters.sum([delta.counters]) })).filter(
-        ({ counters }) => Object.keys(counters).length > 0,
-      )
+      const taken: Array<CounterDelta> = []
+      for (const delta of drained) {
+        const counters = Counters.ofCommit(delta.counters)
+        if (counters !== undefined) taken.push({ ...delta, counters })
+      }
+      return taken
     },
   }
 }

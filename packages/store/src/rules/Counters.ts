@@ -85,6 +85,20 @@ export const changed = (add: Add, before: RunState, after: RunState, now: number
   }
 }
 
+/** What a commit has counted, without what is zero; undefined where nothing is left. */
+export const ofCommit = (counters: Counters): Counters | undefined => {
+  const left: Record<string, number> = {}
+  let names = 0
+  for (const name in counters) {
+    if (counters[name] === 0) continue
+    left[name] = counters[name]!
+    names += 1
+  }
+  if (names === 0) return undefined
+  // Only then may there be too many codes.
+  return names > maxCodes ? sum([left]) : left
+}
+
 /** The sum of counters, without those that are zero. */
 export const sum = (all: Iterable<Counters>): Counters => {
   const total = new Map<string, number>()

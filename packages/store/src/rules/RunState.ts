@@ -178,11 +178,20 @@ export const lanesOf = ({ spec: { child, lane } }: Pick<RunState, "spec">): Read
   return lane === null ? above : [...above, lane]
 }
 
+/** The limits of time of a run, and when they end it. */
+const timesOf = (state: RunState) => {
+  const startBy = TimeRules.startBy(state)
+  const timeoutAt = TimeRules.timeoutAt(state)
+  return {
+    ...state.spec.timeLimits,
+    ...(startBy === null ? {} : { startBy: DateTime.unsafeMake(startBy) }),
+    ...(timeoutAt === null ? {} : { timeoutAt: DateTime.unsafeMake(timeoutAt) }),
+  }
+}
+
 /** The run as its clients see it. */
 export const toRun = (state: RunState, details: RunDetails): Run => {
   const { spec } = state
-  const startBy = TimeRules.startBy(state)
-  const timeoutAt = TimeRules.timeoutAt(state)
   return {
     runId: spec.runId,
     projectId: spec.projectId,
@@ -210,9 +219,7 @@ export const toRun = (state: RunState, details: RunDetails): Run => {
     leaseEpoch: state.leaseEpoch,
     waiting: state.waiting,
     ...(state.budget === null ? {} : { budget: { limits: state.budget.limits, spent: state.budget.spent } }),
-    ...spec.timeLimits,
-    ...(startBy === null ? {} : { startBy: DateTime.unsafeMake(startBy) }),
-    ...(timeoutAt === null ? {} : { timeoutAt: DateTime.unsafeMake(timeoutAt) }),
+    ...(spec.timeLimits === null ? {} : timesOf(state)),
     session: details.session,
     labels: details.labels,
     error: state.error,

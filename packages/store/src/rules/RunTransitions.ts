@@ -34,7 +34,7 @@ import {
   undelayed,
 } from "./Transition.js"
 import * as LimitPlaces from "./LimitPlaces.js"
-import type { RunSpec, RunState, Holder } from "./RunState.js"
+import { budgetRootOf, type RunSpec, type RunState, type Holder } from "./RunState.js"
 import { chargeEvents, chargeLease } from "./BudgetCharges.js"
 import * as TimeRules from "./TimeRules.js"
 import { openChildren } from "./ChildTransitions.js"
@@ -99,7 +99,7 @@ const renewedTo = (state: RunState, expiresAt: number, now: number): Transition 
   transition(
     { ...state, holder: state.holder && renewed(state.holder, expiresAt, now), updatedAt: now },
     [],
-    chargeLease(state, now),
+    budgetRootOf(state) === undefined ? nothing : chargeLease(state, now),
   )
 
 /**

@@ -23,7 +23,7 @@ import type { Outcome } from "@runlease/core/Runs"
 import { Brand, Either } from "effect"
 import * as LimitPlaces from "./LimitPlaces.js"
 import * as TimeRules from "./TimeRules.js"
-import type { EndedClaim, Gate, RunSpec, RunState } from "./RunState.js"
+import { budgetRootOf, type EndedClaim, type Gate, type RunSpec, type RunState } from "./RunState.js"
 import { chargeLease, type BudgetCharge } from "./BudgetCharges.js"
 
 /** An event and its JSON, which is written once. */
@@ -104,7 +104,7 @@ export const isRunnable = ({ gate, status }: Pick<RunState, "gate" | "status">):
 
 /** Whether a claim may take the run now: it is runnable, and its time for a start is not over. */
 export const isClaimable = (state: RunState, now: number): boolean =>
-  isRunnable(state) && !TimeRules.isExpired(state, now)
+  isRunnable(state) && (state.spec.timeLimits === null || !TimeRules.isExpired(state, now))
 
 /** Whether a run that a claim has returned may have a session: a holder before has recorded one, or the run has that of the one that it repeats. */
 export const mayHaveSession = ({ latestEventId, leaseEpoch }: RunState): boolean =>
@@ -224,7 +224,7 @@ export const finish = (
     ControlEvents.ended(spec, log, outcome, lastAttempt),
     [
       ...consequences,
-      ...chargeLease(before, now),
+      ...(budgetRootOf(before) === undefined ? nothing : chargeLease(before, now)),
       // The end of a run behind the first of its lane frees no lane.
       ...(spec.lane === null || gate === "behind"
         ? nothing
