@@ -18,7 +18,7 @@ export const dialectOf = (sql: SqlClient.SqlClient): Effect.Effect<Dialect> =>
           const { inPlace } = yield* SqliteFileCheck
           const alone = Option.match(yield* Effect.serviceOption(SqliteConnection.SqliteHandle), {
             onNone: () => SqliteConnection.reserving(sql),
-            onSome: (handle) => handle.alone,
+            onSome: SqliteConnection.onHandle,
           })
           return SqliteConnection.dialect(sql, now, alone, inPlace)
         }),

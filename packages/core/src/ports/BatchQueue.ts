@@ -82,6 +82,7 @@ export const make = <Request, Verdict, X>(
     let flights = 0
     let closed = false
 
+    const requestOf = ({ request }: Entry<Request, Verdict>): Request => request
     const mayGo = (): boolean =>
       waiting.length > 0 && (flights === 0 || waiting.some(({ request }) => overtakes(request)))
     /** Open while a batch may go, and sometimes when none may. */
@@ -92,7 +93,7 @@ export const make = <Request, Verdict, X>(
     }
 
     const take = (): ReadonlyArray<Entry<Request, Verdict>> => {
-      const requests = mayGo() ? waiting.map(({ request }) => request) : []
+      const requests = mayGo() ? waiting.map(requestOf) : []
       const entries = Array.isNonEmptyArray(requests) ? waiting.splice(0, options.fitting(requests)) : []
       for (const entry of entries) entry.state = "sent"
       if (entries.length > 0) flights += 1
@@ -134,7 +135,7 @@ export const make = <Request, Verdict, X>(
       entries: Entries<Request, Verdict>,
       restore: <B, E>(effect: Effect.Effect<B, E>) => Effect.Effect<B, E>,
     ): Effect.Effect<void> => {
-      const sending = Effect.suspend(() => options.send(Array.map(entries, ({ request }) => request)))
+      const sending = Effect.suspend(() => options.send(Array.map(entries, requestOf)))
       return Effect.matchCauseEffect(options.cut ? cutting(entries, sending, restore) : sending, {
         onSuccess: ({ after, verdicts }) => settleAll(entries, (_, index) => verdicts[index]!, after),
         onFailure: (cause) => {

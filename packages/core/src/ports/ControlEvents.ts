@@ -45,12 +45,6 @@ export const waitingEventName = "runlease.waiting"
 export const endsAttempt = ({ name, type }: AgentEvent.LogEvent): boolean =>
   type === "CUSTOM" && (name === AgentEvent.attemptEventName || name === waitingEventName)
 
-const started = (subject: Subject): AgentEvent.LogEvent => ({
-  type: "RUN_STARTED",
-  threadId: subject.conversationId,
-  runId: subject.runId,
-})
-
 /** `unfinished`: how many answers of a model the attempt had requested that it neither recorded nor reported. */
 const attemptMark = (
   previous: PastAttempt,
@@ -69,8 +63,11 @@ const attemptMark = (
   })
 
 /** What opens a log that is not open; nothing when it is. */
-export const opening = (subject: Subject, state: LogState.LogState): ReadonlyArray<AgentEvent.LogEvent> =>
-  state.started ? [] : [started(subject)]
+export const opening = (
+  { conversationId, runId }: Subject,
+  { started }: LogState.LogState,
+): ReadonlyArray<AgentEvent.LogEvent> =>
+  started ? [] : [{ type: "RUN_STARTED", threadId: conversationId, runId }]
 
 /** At a claim: the start of the log, or the end of the attempt before. */
 export const claimed = (
@@ -79,7 +76,7 @@ export const claimed = (
   previous: PastAttempt | null,
   current: { readonly attempt: number; readonly workerId: string },
 ): ReadonlyArray<AgentEvent.LogEvent> => [
-  ...LogState.closings(state),
+  ...(state.open.length === 0 ? [] : LogState.closings(state)),
   ...opening(subject, state),
   ...(previous === null ? [] : [attemptMark(previous, current, LogState.openRequests(state))]),
 ]
@@ -180,14 +177,16 @@ const extended = (event: AgentEvent.LogEvent, fields: object): AgentEvent.LogEve
 const withUsage = (event: AgentEvent.LogEvent, { usage }: LogState.LogState): AgentEvent.LogEvent =>
   usage === undefined ? event : extended(event, { usage })
 
-/** The event with how many answers have an unknown price, unless the mark of the last attempt says it. */
-const withUnfinished = (
+/** The event that ends a log, with what the run has used and returned. */
+const reported = (
   event: AgentEvent.LogEvent,
   state: LogState.LogState,
+  outcome: Outcome,
   lastAttempt: PastAttempt | null,
 ): AgentEvent.LogEvent => {
+  // How many answers have an unknown price, unless the mark of the last attempt says it.
   const unfinished = lastAttempt === null ? LogState.openRequests(state) : 0
-  return unfinished === 0 ? event : { ...event, unfinished }
+  return withOutcome(withUsage(unfinished === 0 ? event : { ...event, unfinished }, state), outcome)
 }
 
 const isUsage = Schema.is(Schema.Array(TokenUsage.TokenUsage))
@@ -226,18 +225,26 @@ const cancellations = (state: LogState.LogState): ReadonlyArray<AgentEvent.LogEv
   ),
 ]
 
+/** A log that says nothing but that its run has begun. */
+const isBare = ({ open, requests, started, unanswered, usage }: LogState.LogState): boolean =>
+  started && open.length === 0 && (requests ?? unanswered ?? usage) === undefined
+
 /** When a run ends: `lastAttempt` is the one that ended it without an outcome, if one did. */
 export const ended = (
   subject: Subject,
   state: LogState.LogState,
   outcome: Outcome,
   lastAttempt: PastAttempt | null = null,
-): ReadonlyArray<AgentEvent.LogEvent> => [
-  ...opening(subject, state),
-  ...(outcome.status === "cancelled" ? cancellations(state) : LogState.closings(state)),
-  ...(lastAttempt === null ? [] : [attemptMark(lastAttempt, null, LogState.openRequests(state))]),
-  withOutcome(withUsage(withUnfinished(end(subject, outcome), state, lastAttempt), state), outcome),
-]
+): ReadonlyArray<AgentEvent.LogEvent> => {
+  const last = end(subject, outcome)
+  if (isBare(state) && (outcome.metadata ?? outcome.result) == null && lastAttempt === null) return [last]
+  return [
+    ...opening(subject, state),
+    ...(outcome.status === "cancelled" ? cancellations(state) : LogState.closings(state)),
+    ...(lastAttempt === null ? [] : [attemptMark(lastAttempt, null, LogState.openRequests(state))]),
+    reported(last, state, outcome, lastAttempt),
+  ]
+}
 
 /** The code of a run whose attempts are used up. */
 export const exhaustedCode = "attempts_exhausted"

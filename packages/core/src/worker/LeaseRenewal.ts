@@ -161,8 +161,9 @@ export const make = Effect.fnUntraced(function* (options: {
     return stopsAt <= now ? latest(entry).stopsAt : stopsAt
   }
 
-  const drop = (entry: Entry): void => {
-    if (entries.delete(entry)) rounds.remove?.(entry)
+  // Every lease that `add` returns is an entry.
+  const drop = (lease: RenewedLease): void => {
+    if (entries.delete(lease as Entry)) rounds.remove?.(lease as Entry)
   }
 
   /** Ends the leases whose deadline has passed, and returns the time until the next deadline. */
@@ -209,8 +210,7 @@ export const make = Effect.fnUntraced(function* (options: {
         const { endsAt } = latest(entry)
         return endsAt - now < lifetime / 3n
       }),
-    // Every lease that `add` returns is an entry.
-    remove: (lease) => drop(lease as Entry),
+    remove: drop,
     observe: rounds.observe,
   }
 })

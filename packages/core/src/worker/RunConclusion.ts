@@ -239,12 +239,6 @@ export const make = ({
   readonly move: (record: RunRecord, phase: RunPhase) => void
   readonly end: (record: RunRecord, event: WorkerEvent.WorkerEvent) => void
 }): RunConclusion => {
-  /** A store refuses the write of a cancelled run as that of a lost lease. */
-  const afterWrite = ({ run, phase }: RunRecord, event: WorkerEvent.WorkerEvent): WorkerEvent.WorkerEvent =>
-    phase._tag === "Writing" && phase.cancelled === true && event._tag === "LeaseEnded"
-      ? WorkerEvent.leaseEnded(run, "Cancelled")
-      : event
-
   /** Writes a decision, or the one that follows from a failure of that. */
   const writeDown = (
     record: RunRecord,
@@ -255,7 +249,16 @@ export const make = ({
     return Effect.matchCauseEffect(
       Exit.isSuccess(exit) ? written : Effect.zipRight(logThrown(exit.cause), written),
       {
-        onSuccess: (event) => Effect.sync(() => end(record, afterWrite(record, event))),
+        onSuccess: (event) => {
+          const { phase, run } = record
+          // A store refuses the write of a cancelled run as that of a lost lease.
+          const isCancelled = phase._tag === "Writing" && phase.cancelled === true
+          end(
+            record,
+            isCancelled && event._tag === "LeaseEnded" ? WorkerEvent.leaseEnded(run, "Cancelled") : event,
+          )
+          return Effect.void
+        },
         onFailure: (cause) =>
           Option.match(Cause.failureOption(cause), {
             onSome: (failure) => conclude(record, Exit.fail(failure)),

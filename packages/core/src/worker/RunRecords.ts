@@ -435,7 +435,11 @@ export const make = Effect.fnUntraced(function* (
         receivedAt: clock.unsafeCurrentTimeNanos(),
         full: ClaimLoop.isFull(runs, limit),
       })
-      const lost = runs.flatMap((run) => startOne(run, sentAt, tracer) ?? [])
+      const lost: Array<Effect.Effect<void>> = []
+      for (const run of runs) {
+        const exporting = startOne(run, sentAt, tracer)
+        if (exporting !== undefined) lost.push(exporting)
+      }
       return lost.length === 0
         ? Effect.void
         : Effect.forEach(lost, (exporting) => Effect.forkIn(exporting, scope), { discard: true })

@@ -113,7 +113,7 @@ const retryLogged = <A, R>(effect: Effect.Effect<A, WorkerError, R>): Effect.Eff
 /** `observe` gets each event of a run. */
 const makeObserved = Effect.fnUntraced(function* (
   requested: WorkerOptions,
-  observe: (event: WorkerEvent.WorkerEvent) => void,
+  observe?: (event: WorkerEvent.WorkerEvent) => void,
 ): Effect.fn.Return<Context.Tag.Service<Worker>, WorkerError, Executor | ProjectPorts | Scope.Scope> {
   const workerOptions = yield* OwnAgents.resolve(requested)
   const options = resolve(workerOptions)
@@ -141,8 +141,8 @@ const makeObserved = Effect.fnUntraced(function* (
     id: registered.id,
     publish: (event) => {
       startPause.observe(event)
-      losses.observe(event, records.renewalFailures())
-      observe(event)
+      if (event._tag === "LeaseEnded") losses.observe(event, records.renewalFailures())
+      observe?.(event)
       feed.publish(event)
     },
   })
@@ -250,7 +250,7 @@ const makeObserved = Effect.fnUntraced(function* (
 export const make = (
   options: WorkerOptions = {},
 ): Effect.Effect<Context.Tag.Service<Worker>, WorkerError, Executor | ProjectPorts | Scope.Scope> =>
-  makeObserved(options, () => {})
+  makeObserved(options)
 
 /** The events of the worker in the context: the last 64, then new ones until it has drained. */
 export const events: Stream.Stream<WorkerEvent.WorkerEvent, never, Worker> = Stream.unwrap(

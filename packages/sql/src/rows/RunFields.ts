@@ -240,24 +240,29 @@ type Details = Pick<RunRows.DetailChanges, "metadata" | "result">
 
 const noDetails: Details = {}
 
-/** Part of a run whose fields are columns of its state. It is null where a run has none. */
+type Values = Readonly<Record<string, unknown>>
+
+/** Part of a run whose fields are columns of its state. */
 interface Part {
-  readonly of: (state: RunState.RunState, details: Details) => Readonly<Record<string, unknown>> | null
-  readonly encoders: ReadonlyArray<Encoder<Readonly<Record<string, unknown>>>>
+  readonly from: "spec" | "state" | "holder" | "details"
+  readonly encoders: ReadonlyArray<Encoder<Values>>
 }
 
-const part = <A extends object>(
-  table: StateTable,
-  fields: Fields<A>,
-  of: (state: RunState.RunState, details: Details) => object | null,
-): Part => ({ of: of as Part["of"], encoders: encodersFor(table, fields) as unknown as Part["encoders"] })
+const part = <A extends object>(table: StateTable, from: Part["from"], fields: Fields<A>): Part => ({
+  from,
+  encoders: encodersFor(table, fields) as unknown as Part["encoders"],
+})
 
 const partsOf = (table: StateTable): ReadonlyArray<Part> => [
-  part(table, specFields, ({ spec }) => spec),
-  part(table, stateFields, (state) => state),
-  part(table, holderFields, ({ holder }) => holder),
-  part(table, detailFields, (_state, details) => details),
+  part(table, "spec", specFields),
+  part(table, "state", stateFields),
+  part(table, "holder", holderFields),
+  part(table, "details", detailFields),
 ]
+
+/** The part of a run; null where it has none. */
+const partOf = (from: Part["from"], state: RunState.RunState, details: Details): Values | null =>
+  (from === "state" ? state : from === "details" ? details : state[from]) as Values | null
 
 export const byTable = <A>(of: (table: StateTable) => A): Readonly<Record<StateTable, A>> => ({
   queue: of("queue"),
@@ -287,8 +292,8 @@ export const stateValues = (
 ): ReadonlyArray<Value> => {
   const table = tableOf(state)
   const values: Array<Value> = [key]
-  for (const { encoders, of } of parts[table]) {
-    const value = of(state, details)
+  for (const { encoders, from } of parts[table]) {
+    const value = partOf(from, state, details)
     for (const { encode, name } of encoders) values.push(value === null ? null : encode(value[name]))
   }
   for (const { of } of indexedIn[table]) values.push(of(state))
@@ -349,8 +354,8 @@ interface Difference {
  */
 export const differenceOf = (from: StateTable, to: StateTable) => {
   const stored = (column: string) => column in stateColumns[from]
-  const compared = parts[to].map(({ encoders, of }) => ({
-    of,
+  const compared = parts[to].map(({ encoders, from: part }) => ({
+    part,
     columns: encoders.map((encoder) => ({ ...encoder, isStored: stored(encoder.column) })),
     areStored: encoders.every(({ column }) => stored(column)),
     width: 2 ** encoders.length,
@@ -360,9 +365,9 @@ export const differenceOf = (from: StateTable, to: StateTable) => {
     let bits = 0
     let bit = 1
     const values: Array<Value> = []
-    for (const { areStored, columns, of, width } of compared) {
-      const old = of(before, noDetails)
-      const next = of(after, details)
+    for (const { areStored, columns, part, width } of compared) {
+      const old = partOf(part, before, noDetails)
+      const next = partOf(part, after, details)
       if (areStored && old === next) {
         bit *= width
         continue

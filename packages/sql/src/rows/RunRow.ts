@@ -315,6 +315,8 @@ export const newConversationRow = ({ conversationId, projectId }: RunState.RunSp
 })
 
 /** Whether a change is of the state and of the log alone, which most are. A record of a step is a CUSTOM event. */
-export const isPlain = ({ details, entries }: RunRows.Change): boolean =>
-  details === StoredRun.noDetails &&
-  !entries.some(({ event }) => event.type === "CUSTOM" && StepRecord.isReserved(event))
+export const isPlain = ({ details, entries }: RunRows.Change): boolean => {
+  if (details !== StoredRun.noDetails) return false
+  for (const { event } of entries) if (event.type === "CUSTOM" && StepRecord.isReserved(event)) return false
+  return true
+}

@@ -138,20 +138,16 @@ export const make = (
       Effect.forkScoped,
     )
 
-    const pagesNow = (): number => {
-      try {
-        const [, pages] = size.get() as [busy: number, pages: number, moved: number]
-        return pages
-      } catch {
-        // The commit is done, and the next one says what is wrong with the file.
-        return lastPages
-      }
-    }
     return {
       room: Effect.suspend(() => (hold === undefined ? Effect.void : Deferred.await(hold))),
       look: () => {
         if (hasEnded || hold !== undefined) return
-        const pages = pagesNow()
+        let pages = lastPages
+        try {
+          pages = (size.get() as [busy: number, pages: number, moved: number])[1]
+        } catch {
+          // The commit is done, and the next one says what is wrong with the file.
+        }
         // The -wal was begun again.
         if (pages < lastPages) lastPages = 0
         if (pages - lastPages < interval) return
@@ -167,16 +163,12 @@ export const layer = (options: Options) =>
   Layer.scoped(
     SqliteHandle,
     Effect.gen(function* () {
-      const { alone, database } = yield* SqliteHandle
-      const { look, room } = yield* make(database, options)
+      const handle = yield* SqliteHandle
+      const { look, room } = yield* make(handle.database, options)
       const after = Effect.sync(look)
       return {
-        database,
-        alone: (use) =>
-          Effect.zipRight(
-            room,
-            alone((connection) => Effect.zipLeft(use(connection), after)),
-          ),
+        ...handle,
+        alone: (effect) => Effect.zipRight(room, handle.alone(Effect.zipLeft(effect, after))),
       }
     }),
   )

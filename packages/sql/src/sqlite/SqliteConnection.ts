@@ -54,6 +54,12 @@ export const reserving =
   (use) =>
     Effect.scoped(Effect.flatMap(sql.reserve, use))
 
+/** On the connection of a handle. */
+export const onHandle =
+  ({ alone, connection }: Handle): Alone =>
+  (use) =>
+    alone(use(connection))
+
 /** The instant at which the open transaction began. */
 class Instant extends Context.Tag("@runlease/sql/sqlite/Instant")<Instant, number>() {}
 
@@ -186,8 +192,10 @@ export interface Handle {
   /** A statement on it runs on the connection of the file's `SqlClient`, in its open transaction. */
   readonly database: Sqlite.Database
 
-  /** Has the connection alone until the effect has ended. */
-  readonly alone: <A, E, R>(use: (connection: Connection) => Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  readonly connection: Connection
+
+  /** Runs an effect that has the connection alone. */
+  readonly alone: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
 export class SqliteHandle extends Context.Tag("@runlease/sql/SqliteHandle")<SqliteHandle, Handle>() {}
@@ -257,7 +265,7 @@ export const layer = (filename: string): Layer.Layer<SqlClient.SqlClient | Sqlit
         spanAttributes: [["db.system.name", "sqlite"]],
       })
       return Context.make(SqlClient.SqlClient, client).pipe(
-        Context.add(SqliteHandle, { database, alone: (use) => alone(use(connection)) }),
+        Context.add(SqliteHandle, { database, connection, alone }),
       )
     }),
   ).pipe(Layer.provide(Reactivity.layer))

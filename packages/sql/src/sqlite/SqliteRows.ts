@@ -31,7 +31,7 @@ import {
 } from "../rows/RunRow.js"
 import * as RunRow from "../rows/RunRow.js"
 
-import { deltaColumns, deltaRow } from "../rows/CounterRow.js"
+import { deltaColumns } from "../rows/CounterRow.js"
 
 // Statements of a commit on the handle of an SQLite file, each prepared once.
 
@@ -173,7 +173,7 @@ const makePlain = (database: Sqlite.Database): PlainRows => {
   const insertEvent = prepare(
     "INSERT INTO events (run_pk, event_id, sequence, payload, created_at) VALUES (?, ?, ?, ?, ?)",
   )
-  const insertDelta = inserter(prepare, "counter_deltas", deltaColumns)
+  const insertDelta = valuesInserter(prepare, "counter_deltas", deltaColumns)
   const writeStates = stateWriter(prepare)
 
   const write: PlainRows["write"] = (now, unordered, counted) => {
@@ -182,7 +182,9 @@ const makePlain = (database: Sqlite.Database): PlainRows => {
     for (const { entries, key } of changes) {
       for (const { eventId, sequence, text } of entries) insertEvent.run(key, eventId, sequence, text, now)
     }
-    for (const delta of counted) insertDelta({ ...deltaRow(delta) })
+    for (const { agentId, counters, minute, projectId } of counted) {
+      insertDelta([projectId, agentId, minute, JSON.stringify(counters)])
+    }
   }
 
   return {
@@ -288,7 +290,13 @@ export const make = (
   const atNow =
     <Arguments extends ReadonlyArray<unknown>, A>(run: (now: number, ...of: Arguments) => A) =>
     (...of: Arguments): Effect.Effect<A, SqlError> =>
-      Effect.flatMap(now, (instant) => Effect.try({ try: () => run(instant, ...of), catch: failureOf }))
+      Effect.flatMap(now, (instant) => {
+        try {
+          return Effect.succeed(run(instant, ...of))
+        } catch (cause) {
+          return Effect.fail(failureOf(cause))
+        }
+      })
   const claimDetails = atNow(plain.claimDetails)
   const write = atNow(plain.write)
   return {
@@ -331,10 +339,8 @@ const nothingSeen: ReadonlyArray<Value> = []
 const seenOf = (table: StateTable, { before }: RunRows.Change): ReadonlyArray<Value> =>
   table === "leases" ? RunRow.seenValues(before) : nothingSeen
 
-const seenBy = (change: RunRows.Change, table: StateTable): ReadonlyArray<Value> => [
-  change.key,
-  ...seenOf(table, change),
-]
+const seenBy = ({ before, key }: RunRows.Change, table: StateTable): ReadonlyArray<Value> =>
+  table === "leases" ? [key, ...RunRow.seenValues(before)] : [key]
 
 /** Prepares a statement for each set of columns. */
 const byColumns = (prepare: Prepare, table: StateTable, text: (bound: ReadonlyArray<string>) => string) => {

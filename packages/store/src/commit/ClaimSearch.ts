@@ -41,8 +41,11 @@ export const request = (
 })
 
 /** The part of a claim that may wait until a run is runnable: its worker has a free slot for each run. */
-export const waiting = (request: Request): Request =>
-  request.ahead === 0 ? request : { ...request, limit: request.limit - request.ahead, ahead: 0 }
+export const waiting = (request: Request): Request => ({
+  ...request,
+  limit: request.limit - request.ahead,
+  ahead: 0,
+})
 
 /** Whether a claim may take runs of this route. */
 export const accepts = ({ agentIds, worker }: Request, route: Route): boolean =>
@@ -165,7 +168,8 @@ export const assign = (
   }
   const claimants: Array<Claimant> = []
   for (const request of requests) {
-    const lists = runnableOf(request).map((runs) => ({ runs, next: 0 }))
+    const lists: Array<Claimant["lists"][number]> = []
+    for (const runs of runnableOf(request)) lists.push({ runs, next: 0 })
     claimants.push({ request, lists, now: request.limit - request.ahead, ahead: request.ahead })
   }
   for (const phase of ["now", "ahead"] as const) {

@@ -340,7 +340,10 @@ export const make = <X>(
   const insert = (added: ReadonlyArray<AddedRun>, offer: "now" | "later"): Effect.Effect<void, X> =>
     Effect.gen(function* () {
       const to = offer === "now" ? handOver : WaitingClaims.noHandOver
-      if (to.hands) yield* handRunnable(added.map(({ run: { state } }) => ({ key: 0, state })))
+      if (to.hands) {
+        const others = limitsSeen.projects ? added.map(({ run: { state } }) => ({ key: 0, state })) : []
+        yield* handRunnable(others)
+      }
       const offered = to.offerNew(added, placeOf)
       const inserted = offered.runs.some(({ run }) => mayBeRanked(run.state))
         ? yield* fairness().rankNew(offered.runs)

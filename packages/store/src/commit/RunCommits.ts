@@ -142,61 +142,59 @@ export const makeQueue = <Probe, Batch, X>(
     yield* Meter.register(StoreMetrics.all)
 
     /** Reads, decides, writes and answers. The transaction may be repeated, and then it begins anew. */
-    const commit = (requests: ReadonlyArray<Request>) =>
-      Effect.gen(function* () {
-        const parts = partsOf(requests)
-        requestCount += requests.length
-        const clock = yield* Effect.clock
-        const begunAt = clock.unsafeCurrentTimeNanos()
-        let begun = false
-        let current: Batch | undefined
-        const undo = () => {
-          if (current !== undefined) options.undone?.(current)
-          current = undefined
-        }
+    const commit = Effect.fnUntraced(function* (requests: ReadonlyArray<Request>) {
+      const parts = partsOf(requests)
+      requestCount += requests.length
+      const clock = yield* Effect.clock
+      const begunAt = clock.unsafeCurrentTimeNanos()
+      let begun = false
+      let current: Batch | undefined
+      const undo = () => {
+        if (current !== undefined) options.undone?.(current)
+        current = undefined
+      }
 
-        const transaction = Effect.gen(function* () {
-          begun = true
-          undo()
-          const refs: Array<RunRef> = []
-          const probes: Array<Probe> = []
-          for (const { operation, requests: own } of parts) {
-            if (operation.refs !== undefined) refs.push(...own.flatMap(operation.refs))
-            if (operation.probes !== undefined) probes.push(...own.flatMap(operation.probes))
-          }
-          const batch = yield* options.begin(refs, probes, begunAt)
-          current = batch
-          const decisions: Array<ReadonlyArray<Either.Either<unknown, unknown>>> = []
-          for (const { operation, requests: own } of parts)
-            decisions.push(yield* operation.decide(own, batch))
-          yield* options.finish(batch)
-          return { batch, decisions }
-        })
-
-        const exit = yield* Effect.exit(options.transact(transaction))
-        if (Exit.isFailure(exit)) {
-          StoreMetrics.commitFailures.add(1)
-          undo()
-          const spared = Option.exists(Cause.failureOption(exit.cause), (error) => !isolates(error))
-          // A transaction that did not begin was not failed by a request.
-          return yield* new Undone<X>({ failure: exit.cause, isolates: begun && !spared })
+      const transaction = Effect.gen(function* () {
+        begun = true
+        if (current !== undefined) undo()
+        const refs: Array<RunRef> = []
+        const probes: Array<Probe> = []
+        for (const { operation, requests: own } of parts) {
+          if (operation.refs !== undefined) refs.push(...own.flatMap(operation.refs))
+          if (operation.probes !== undefined) probes.push(...own.flatMap(operation.probes))
         }
-        StoreMetrics.commits.add(1)
-        StoreMetrics.commitRequests.add(requests.length)
-        StoreMetrics.commitTime.add(Number(clock.unsafeCurrentTimeNanos() - begunAt) / 1e9)
-
-        const { batch, decisions } = exit.value
-        const verdicts: Array<AnyVerdict> = []
-        for (const [of, { operation, places }] of parts.entries()) {
-          for (const [index, place] of places.entries()) {
-            const decision = decisions[of]![index]!
-            verdicts[place] = Either.isRight(decision)
-              ? Either.right(operation.answer(decision.right, batch))
-              : decision
-          }
-        }
-        return { verdicts, after: options.after(batch) }
+        const batch = yield* options.begin(refs, probes, begunAt)
+        current = batch
+        const decisions: Array<ReadonlyArray<Either.Either<unknown, unknown>>> = []
+        for (const { operation, requests: own } of parts) decisions.push(yield* operation.decide(own, batch))
+        yield* options.finish(batch)
+        return { batch, decisions }
       })
+
+      const exit = yield* Effect.exit(options.transact(transaction))
+      if (Exit.isFailure(exit)) {
+        StoreMetrics.commitFailures.add(1)
+        undo()
+        const spared = Option.exists(Cause.failureOption(exit.cause), (error) => !isolates(error))
+        // A transaction that did not begin was not failed by a request.
+        return yield* new Undone<X>({ failure: exit.cause, isolates: begun && !spared })
+      }
+      StoreMetrics.commits.add(1)
+      StoreMetrics.commitRequests.add(requests.length)
+      StoreMetrics.commitTime.add(Number(clock.unsafeCurrentTimeNanos() - begunAt) / 1e9)
+
+      const { batch, decisions } = exit.value
+      const verdicts: Array<AnyVerdict> = []
+      for (const [of, { operation, places }] of parts.entries()) {
+        for (const [index, place] of places.entries()) {
+          const decision = decisions[of]![index]!
+          verdicts[place] = Either.isRight(decision)
+            ? Either.right(operation.answer(decision.right, batch))
+            : decision
+        }
+      }
+      return { verdicts, after: options.after(batch) }
+    })
 
     const queue = yield* BatchQueue.make<Request, AnyVerdict, Undone<X>>({
       send: commit,
@@ -259,50 +257,48 @@ export interface RunCommits<X> extends CommitQueue<ClaimSearch.Request, RunBatch
  *
  * When claims wait, it also reads what is due: runs are handed to them only when time makes no other run runnable.
  */
-const beginning =
-  <X>(
-    rows: RunRows<X>,
-    wakeups: Wakeups,
-    memory: RunBatch.Memory,
-  ): Options<ClaimSearch.Request, RunBatch.RunBatch<X>, X>["begin"] =>
-  (refs, claims, since) =>
-    Effect.gen(function* () {
-      const remembered = new Map<string, StoredRun>()
-      const unknown: Array<RunRef> = []
-      for (const ref of refs) {
-        const run = memory.leases.find(ref)
-        if (run === undefined) unknown.push(ref)
-        else remembered.set(logKey(ref), run)
-      }
-      const plan = claims.length === 0 ? undefined : ClaimSearch.plan(claims)
-      const wanted = plan?.search ?? (wakeups.claims.someWait() ? ClaimSearch.nothing : undefined)
+const beginning = <X>(
+  rows: RunRows<X>,
+  wakeups: Wakeups,
+  memory: RunBatch.Memory,
+): Options<ClaimSearch.Request, RunBatch.RunBatch<X>, X>["begin"] =>
+  Effect.fnUntraced(function* (refs, claims, since): Effect.fn.Return<RunBatch.RunBatch<X>, X> {
+    const remembered = new Map<string, StoredRun>()
+    const unknown: Array<RunRef> = []
+    for (const ref of refs) {
+      const run = memory.leases.find(ref)
+      if (run === undefined) unknown.push(ref)
+      else remembered.set(logKey(ref), run)
+    }
+    const plan = claims.length === 0 ? undefined : ClaimSearch.plan(claims)
+    const wanted = plan?.search ?? (wakeups.claims.someWait() ? ClaimSearch.nothing : undefined)
 
-      const read: { runs: ReadonlyArray<StoredRun>; found: Found | undefined } = {
-        runs: [],
-        found: undefined,
-      }
-      const reads: Array<Effect.Effect<void, X>> = []
-      if (unknown.length > 0) reads.push(Effect.map(rows.find(unknown), (runs) => void (read.runs = runs)))
-      if (wanted !== undefined) {
-        reads.push(Effect.map(rows.search(wanted), (found) => void (read.found = found)))
-      }
-      if (reads.length > 0) yield* rows.together(reads)
-      // The first statements do not wait for the instant, which the beginning of the transaction returns.
-      const now = yield* rows.now
+    const read: { runs: ReadonlyArray<StoredRun>; found: Found | undefined } = {
+      runs: [],
+      found: undefined,
+    }
+    const reads: Array<Effect.Effect<void, X>> = []
+    if (unknown.length > 0) reads.push(Effect.map(rows.find(unknown), (runs) => void (read.runs = runs)))
+    if (wanted !== undefined) {
+      reads.push(Effect.map(rows.search(wanted), (found) => void (read.found = found)))
+    }
+    if (reads.length > 0) yield* rows.together(reads)
+    // The first statements do not wait for the instant, which the beginning of the transaction returns.
+    const now = yield* rows.now
 
-      const { found, runs } = read
-      if (found !== undefined) Object.assign(memory.limitsSeen, found.scopedLimits, { read: true })
-      return RunBatch.make(rows, wakeups, memory, {
-        now,
-        runs,
-        remembered: [...remembered.values()],
-        search: plan === undefined || found === undefined ? undefined : { plan, found },
-        handOver:
-          found?.due.length === 0
-            ? WaitingClaims.handOver(wakeups.claims, rows, { now, since })
-            : WaitingClaims.noHandOver,
-      })
+    const { found, runs } = read
+    if (found !== undefined) Object.assign(memory.limitsSeen, found.scopedLimits, { read: true })
+    return RunBatch.make(rows, wakeups, memory, {
+      now,
+      runs,
+      remembered: [...remembered.values()],
+      search: plan === undefined || found === undefined ? undefined : { plan, found },
+      handOver:
+        found?.due.length === 0
+          ? WaitingClaims.handOver(wakeups.claims, rows, { now, since })
+          : WaitingClaims.noHandOver,
     })
+  })
 
 export const make = <X>(
   { gather, isolates, rows, transact, unavailable }: RunStore<X>,

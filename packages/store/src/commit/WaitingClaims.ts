@@ -10,7 +10,7 @@
  */
 import { forExecutor, type RequestSnapshot } from "@runlease/core/RequestSnapshot"
 import type { ClaimedRun } from "@runlease/core/Run"
-import { Deferred, type Duration, Effect, Exit, FiberId, Iterable, Option, type Scope } from "effect"
+import { Deferred, type Duration, Effect, Exit, FiberId, Option, type Scope } from "effect"
 import type { AddedRun } from "../rows/StoredRun.js"
 import * as ClaimSearch from "./ClaimSearch.js"
 import {
@@ -240,7 +240,10 @@ export const make = (): WaitingClaims => {
     wakeAll: () => {
       for (const waiter of Array.from(waiting)) end(waiter, undefined)
     },
-    someWait: () => Iterable.some(waiting, ({ armed }) => armed),
+    someWait: () => {
+      for (const { armed } of waiting) if (armed) return true
+      return false
+    },
     reserve,
   }
 }

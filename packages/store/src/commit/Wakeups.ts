@@ -77,8 +77,7 @@ export interface Wakeups {
 const makeRegistry = <A>() => {
   const byKey = new Map<string, Set<A>>()
   return {
-    keys: (): Iterable<string> => byKey.keys(),
-    of: (key: string): Iterable<A> => byKey.get(key) ?? [],
+    byKey: byKey as ReadonlyMap<string, Iterable<A>>,
     join: (key: string, listener: A): Effect.Effect<void, never, Scope.Scope> =>
       Effect.acquireRelease(
         Effect.sync(() => {
@@ -104,9 +103,13 @@ export const make: Effect.Effect<Wakeups> = Effect.sync(() => {
   let tokenEndings = 0
 
   const logsGrew = (growths: Iterable<LogGrowth>): Effect.Effect<void> =>
-    Effect.sync(() => {
-      for (const growth of growths) for (const listener of logs.of(growth.log)) listener(growth)
-    })
+    logs.byKey.size === 0
+      ? Effect.void
+      : Effect.sync(() => {
+          for (const growth of growths) {
+            for (const listener of logs.byKey.get(growth.log) ?? []) listener(growth)
+          }
+        })
 
   return {
     claims,
@@ -127,7 +130,7 @@ export const make: Effect.Effect<Wakeups> = Effect.sync(() => {
     all: Effect.suspend(() => {
       tokenEndings += 1
       claims.wakeAll()
-      return logsGrew(Array.from(logs.keys(), (log) => ({ log })))
+      return logsGrew(Array.from(logs.byKey.keys(), (log) => ({ log })))
     }),
     signals: (workerId) =>
       Stream.unwrapScoped(
@@ -138,7 +141,9 @@ export const make: Effect.Effect<Wakeups> = Effect.sync(() => {
         }),
       ),
     signal: (workerId, signal) =>
-      Effect.forEach(workers.of(workerId), (queue) => Queue.offer(queue, signal), { discard: true }),
+      Effect.forEach(workers.byKey.get(workerId) ?? [], (queue) => Queue.offer(queue, signal), {
+        discard: true,
+      }),
     tokenEnded: Effect.sync(() => {
       tokenEndings += 1
     }),

@@ -348,7 +348,9 @@ const round = Effect.fnUntraced(function* ({
     since = handed.since
   }
   const waited = waitedMillis(begun, since)
-  return runs.map((run): ClaimedRun => ({ ...run, waitedMillis: waited }))
+  const claimed: Array<ClaimedRun> = []
+  for (const run of runs) claimed.push({ ...run, waitedMillis: waited })
+  return claimed
 })
 
 /** Those of these runs whose carried messages fit into one answer, and the others. The first fits in any case. */
@@ -393,7 +395,7 @@ export const claims = <X>(
       let found: ReadonlyArray<ClaimedRun> | undefined = (yield* look).runs
       const waitMillis = claim.limit > claim.ahead ? Duration.toMillis(request.wait ?? Duration.zero) : 0
       if (found.length === 0 && waitMillis > 0) {
-        const join = wakeups.claims.join(ClaimSearch.waiting(claim), (runs) =>
+        const join = wakeups.claims.join(claim.ahead === 0 ? claim : ClaimSearch.waiting(claim), (runs) =>
           // The commit that hands runs over does not wait for another one, nor does a claim whose caller has gone.
           Effect.asVoid(Effect.forkIn(Effect.ignoreLogged(handBack({ request: claim, runs })), scope)),
         )

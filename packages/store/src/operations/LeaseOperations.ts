@@ -169,10 +169,10 @@ export interface Request {
 
 type Refusal = RunNotFound | LeaseLost | InboxNotEmpty
 
-const detailsOf = ({ metadata, result }: Outcome): DetailChanges | undefined =>
-  metadata === undefined && result === undefined
-    ? undefined
-    : { ...(metadata === undefined ? {} : { metadata }), ...(result === undefined ? {} : { result }) }
+const detailsOf = ({ metadata, result }: Outcome): DetailChanges => ({
+  ...(metadata === undefined ? {} : { metadata }),
+  ...(result === undefined ? {} : { result }),
+})
 
 /** Ends a run of the batch; false when it had ended before. */
 export const end = <X>(
@@ -187,23 +187,24 @@ export const end = <X>(
   if (Either.isLeft(ended)) {
     return ended.left._tag === "RunEnded" ? Either.right(false) : Either.left(ended.left)
   }
-  batch.apply(run, ended.right, detailsOf(outcome))
+  const isPlain = outcome.metadata === undefined && outcome.result === undefined
+  batch.apply(run, ended.right, isPlain ? undefined : detailsOf(outcome))
   return Either.right(true)
 }
 
 /** Reads the runs that the ends of these change too, all at once: the parents, and the roots whose budgets are charged. */
-export const loadAbove = <X>(batch: RunBatch<X>, refs: ReadonlyArray<RunRef>): Effect.Effect<void, X> =>
-  batch.load(
-    refs.flatMap((ref) => {
-      const child = batch.find(ref)?.state.spec.child
-      if (child == null) return []
-      const { budget, parent } = child
-      return [...new Set([parent, ...(budget === undefined ? [] : [budget])])].map((runId) => ({
-        projectId: ref.projectId,
-        runId,
-      }))
-    }),
-  )
+export const loadAbove = <X>(batch: RunBatch<X>, refs: ReadonlyArray<RunRef>): Effect.Effect<void, X> => {
+  const above: Array<RunRef> = []
+  for (const ref of refs) {
+    const child = batch.find(ref)?.state.spec.child
+    if (child == null) continue
+    const { budget, parent } = child
+    const { projectId } = ref
+    above.push({ projectId, runId: parent })
+    if (budget !== undefined && budget !== parent) above.push({ projectId, runId: budget })
+  }
+  return above.length === 0 ? Effect.void : batch.load(above)
+}
 
 /** Whether an operation has changed a run, and the run after it. */
 export interface Decision {
@@ -344,7 +345,7 @@ const completeAll = Effect.fnUntraced(function* <X>(
       }
     }
     const ended = end(batch, { ref, outcome, fence: lease, consumed })
-    verdicts.push(Either.map(ended, (completed) => ({ completed })))
+    verdicts.push(Either.isLeft(ended) ? Either.left(ended.left) : Either.right({ completed: ended.right }))
   }
   yield* batch.settle
   return verdicts

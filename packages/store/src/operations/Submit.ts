@@ -344,7 +344,7 @@ const takeInput = <X>({ found }: Submissions<X>, request: Request, { state }: St
 
 /** The runs of the lane that a submission looks at; undefined where it looks at none. */
 const lookedAt = <X>({ found: { lanes } }: Submissions<X>, request: Request) => {
-  const lane = lanes.size > 0 && Multitask.inspectsLane(request) ? laneOf(request) : null
+  const lane = Multitask.inspectsLane(request) ? laneOf(request) : null
   return lane === null ? undefined : lanes.get(laneName({ projectId: request.projectId, lane }))
 }
 
@@ -356,7 +356,7 @@ const enterLane = <X>(submissions: Submissions<X>, request: Request): Pick<Place
   if (lane === null) return { lane, behind: false }
   const name = laneName({ projectId, lane })
   // One that has looked may have ended runs of its lane.
-  const laneRuns = lookedAt(submissions, request)
+  const laneRuns = lanes.size === 0 ? undefined : lookedAt(submissions, request)
   const behind =
     laneRuns === undefined
       ? busyLanes.has(name)
@@ -394,7 +394,7 @@ const accept = <X, R extends Request, E>(
       return Either.right({ ...asNewRun, ref: takenBy.state.spec, debounced: true })
     }
   }
-  const lane = lookedAt(submissions, request)
+  const lane = found.lanes.size === 0 ? undefined : lookedAt(submissions, request)
   if (
     tree.refusable &&
     found.limits !== undefined &&

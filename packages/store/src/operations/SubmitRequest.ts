@@ -133,8 +133,7 @@ const isBeside = (event: LogEvent): boolean =>
   RetryEvent.isRetry(event) || ChildEvent.isChildEvent(event) || isMessage(event)
 
 /** A new run whose log begins with these events. */
-const seeded = (made: Transition, { events }: Seed, now: number): Transition => {
-  if (!Arr.isNonEmptyReadonlyArray(events)) return made
+const seeded = (made: Transition, events: Arr.NonEmptyReadonlyArray<LogEvent>, now: number): Transition => {
   const entries = [...made.entries]
   let { state } = made
   for (const group of Arr.groupWith(events, (one, other) => isBeside(one) === isBeside(other))) {
@@ -171,7 +170,7 @@ export const newRun = (
 ): AddedRun => {
   const { projectId, runId, seed, sent, submission } = request
   const { availableAt, debounce, limits: named } = submission
-  const limit = limitOf(request)?.limit ?? null
+  const limit = submission.concurrencyLimit === undefined ? null : (limitOf(request)?.limit ?? null)
   const isLimited =
     limit !== null || named !== undefined || place.governor !== undefined || place.ofAgent.length > 0
   const submitted = RunTransitions.submit(
@@ -212,7 +211,10 @@ export const newRun = (
     },
     now,
   )
-  const made = seed === undefined ? submitted : seeded(submitted, seed, now)
+  const made =
+    seed !== undefined && Arr.isNonEmptyReadonlyArray(seed.events)
+      ? seeded(submitted, seed.events, now)
+      : submitted
   const session = seed?.session && { ...seed.session, runId }
   return {
     made,

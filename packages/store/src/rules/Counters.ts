@@ -54,7 +54,6 @@ const addClaims = (add: Add, claims: number, since: number, now: number): void =
 }
 
 const addReported = (add: Add, before: RunState, after: RunState): void => {
-  if (after.log.reported === before.log.reported) return
   const [was, is] = [reportedOf(before.log), reportedOf(after.log)]
   add("tokens", is.tokens - was.tokens)
   add("cost", is.cost - was.cost)
@@ -70,7 +69,7 @@ export const inserted = (add: Add, { leaseEpoch, status }: RunState, now: number
 /** Counts how a commit has changed a run. */
 export const changed = (add: Add, before: RunState, after: RunState, now: number): void => {
   const { status } = after
-  addReported(add, before, after)
+  if (after.log.reported !== before.log.reported) addReported(add, before, after)
   const claims = after.leaseEpoch - before.leaseEpoch
   if (claims === 0 && status === before.status) return
   addClaims(add, claims, runnableSince(before, now), now)

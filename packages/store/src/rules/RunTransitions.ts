@@ -79,7 +79,7 @@ export const claim = (
         longestGap: 0,
       },
       pastAttempt: null,
-      log: LogState.withoutProgress(state.log),
+      log: state.log.progress === undefined ? state.log : LogState.withoutProgress(state.log),
       updatedAt: now,
       startedAt: state.startedAt ?? now,
     },

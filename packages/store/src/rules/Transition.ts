@@ -189,15 +189,13 @@ export const resumeAfter = ({ entries, state }: Transition, now: number): Transi
 /** The most characters of the message of an error: every list of runs has it. */
 const maxMessage = 16_384
 
-const withinBounds = (outcome: Outcome): Outcome => {
-  const { error } = outcome
-  return error == null || error.message.length <= maxMessage
+const withinBounds = (outcome: Outcome, error: RunError): Outcome =>
+  error.message.length <= maxMessage
     ? outcome
     : {
         ...outcome,
         error: { ...error, message: `${error.message.slice(0, maxMessage - 1).toWellFormed()}…` },
       }
-}
 
 /** The only way into a terminal status. */
 export const finish = (
@@ -208,7 +206,7 @@ export const finish = (
   consequences: ReadonlyArray<Consequence> = nothing,
 ): Transition => {
   const { gate, log, spec } = before
-  const outcome = withinBounds(reported)
+  const outcome = reported.error == null ? reported : withinBounds(reported, reported.error)
   return transition(
     {
       ...before,
