@@ -1,5 +1,5 @@
 /** The identifiers of the domain, each a branded string so that one cannot stand for another. */
-import { Context, Effect, Schema } from "effect"
+import { Clock, Context, DefaultServices, Effect, Schema } from "effect"
 import { uuidOf } from "./Digest.js"
 
 /** A UUID of any version, as text. */
@@ -107,10 +107,10 @@ export class RandomUuid extends Context.Reference<RandomUuid>()("@runlease/core/
  *
  * Source: RFC 9562 section 5.7.
  */
-export const uuidV7: Effect.Effect<string> = Effect.flatMap(RandomUuid, (randomUuid) =>
-  Effect.clockWith((clock) => {
-    const time = Math.max(0, Math.floor(clock.unsafeCurrentTimeMillis())).toString(16).padStart(12, "0")
-    // The random bits and the variant of a version 4 are where those of a version 7 are.
-    return Effect.succeed(`${time.slice(0, 8)}-${time.slice(8, 12)}-7${randomUuid().slice(15)}`)
-  }),
-)
+export const uuidV7: Effect.Effect<string> = Effect.withFiberRuntime((fiber) => {
+  const clock = Context.get(fiber.getFiberRef(DefaultServices.currentServices), Clock.Clock)
+  const random = Context.get(fiber.currentContext, RandomUuid)()
+  const time = Math.max(0, Math.floor(clock.unsafeCurrentTimeMillis())).toString(16).padStart(12, "0")
+  // The random bits and the variant of a version 4 are where those of a version 7 are.
+  return Effect.succeed(`${time.slice(0, 8)}-${time.slice(8, 12)}-7${random.slice(15)}`)
+})

@@ -101,15 +101,18 @@ export const make = <Request, Verdict, X>(
       return entries
     }
 
+    const failedAll = (entries: Entries<Request, Verdict>, why: Cause.Cause<X> | "closed") =>
+      entries.map(({ request }) => options.failed(request, why))
+
     /** Passes the verdicts to the callers in their order, before anything else runs. */
     const settleAll = (
       entries: Entries<Request, Verdict>,
-      verdictOf: (entry: Entry<Request, Verdict>, index: number) => Verdict,
+      verdicts: ReadonlyArray<Verdict>,
       after: Effect.Effect<void>,
     ): Effect.Effect<void> => {
       const abandoned: Array<Effect.Effect<void>> = []
       for (const [index, entry] of entries.entries()) {
-        const verdict = verdictOf(entry, index)
+        const verdict = verdicts[index]!
         entry.state = { verdict }
         if (entry.gone) abandoned.push(options.abandoned(entry.request, verdict))
         else entry.resume(verdict)
@@ -137,13 +140,13 @@ export const make = <Request, Verdict, X>(
     ): Effect.Effect<void> => {
       const sending = Effect.suspend(() => options.send(Array.map(entries, requestOf)))
       return Effect.matchCauseEffect(options.cut ? cutting(entries, sending, restore) : sending, {
-        onSuccess: ({ after, verdicts }) => settleAll(entries, (_, index) => verdicts[index]!, after),
+        onSuccess: ({ after, verdicts }) => settleAll(entries, verdicts, after),
         onFailure: (cause) => {
           if (entries.length > 1 && Option.exists(Cause.failureOption(cause), options.isolates)) {
             return Effect.forEach(entries, (entry) => sendAll([entry], restore), { discard: true })
           }
           const why = options.cut && Cause.isInterrupted(cause) ? "closed" : cause
-          return settleAll(entries, ({ request }) => options.failed(request, why), Effect.void)
+          return settleAll(entries, failedAll(entries, why), Effect.void)
         },
       })
     }
@@ -153,7 +156,7 @@ export const make = <Request, Verdict, X>(
         closed = true
         const entries = waiting.splice(0)
         if (!Array.isNonEmptyArray(entries)) return Effect.void
-        return settleAll(entries, ({ request }) => options.failed(request, "closed"), Effect.void)
+        return settleAll(entries, failedAll(entries, "closed"), Effect.void)
       }),
     )
 
