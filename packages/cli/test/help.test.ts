@@ -47,6 +47,8 @@ layer(NodeContext.layer, { excludeTestServices: true })("help", (it) => {
         ["workers", "revoke"],
         ["keys", "create"],
         ["sql", "steps"],
+        ["webhooks", "create"],
+        ["webhooks", "retry"],
         ["schedules", "create"],
         ["schedules", "apply"],
         ["demo"],

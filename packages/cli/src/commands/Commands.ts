@@ -18,6 +18,7 @@ const modules = {
   tell: () => import("./TellCommand.js"),
   workers: () => import("./WorkersCommand.js"),
   limits: () => import("./LimitsCommand.js"),
+  webhooks: () => import("./WebhooksCommand.js"),
   outbox: () => import("./OutboxCommand.js"),
   relay: () => import("./RelayCommand.js"),
   mcp: () => import("./McpCommand.js"),

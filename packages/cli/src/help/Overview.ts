@@ -25,6 +25,7 @@ const overview = `runlease: durable agent runs under leases
   runlease runs bulk cancel|retry|label|list|get|abort
   runlease schedules create|list|get|update|pause|resume|delete|run|upcoming|backfill|apply
   runlease limits list|pause|resume
+  runlease webhooks create|list|show|update|rotate|remove|test|deliveries|retry
   runlease workers list|drain|revoke
   runlease keys create|list|revoke
   runlease tokens create|rotate     for pages in a browser
