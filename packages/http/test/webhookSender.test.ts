@@ -6,6 +6,7 @@ import * as TestRuns from "@runlease/testkit/TestRuns"
 import * as TestWebhooks from "@runlease/testkit/webhooks/TestWebhooks"
 import { Effect, Layer, Queue, Redacted } from "effect"
 import { createServer, type IncomingHttpHeaders } from "node:http"
+import { type AddressInfo, createServer as createTcpServer, type Server } from "node:net"
 import { Webhook } from "standardwebhooks"
 import * as WebhookSender from "../src/WebhookSender.js"
 import * as PublicAddress from "../src/server/PublicAddress.js"
@@ -130,45 +131,115 @@ describe("an address", () => {
     Effect.flip(
       PublicAddress.make(allowed, resolve)({ url, headers: {}, body: "", timeoutMillis: 2000 }),
     ).pipe(Effect.map(({ message }) => message))
+  /** A listener on a port of 127.0.0.1, which ends each connection. */
+  const listener = Effect.gen(function* () {
+    let count = 0
+    const server = yield* Effect.acquireRelease(
+      Effect.async<Server>((resume) => {
+        const made = createTcpServer((socket) => {
+          count += 1
+          socket.destroy()
+        })
+        made.listen(0, "127.0.0.1", () => resume(Effect.succeed(made)))
+      }),
+      (made) => Effect.sync(() => made.close()),
+    )
+    return { connections: () => count, port: (server.address() as AddressInfo).port }
+  })
   const isRefused = (message: string) => message.includes("is not an address of the public internet")
 
   it.effect("that is private, local, mapped or of a link is refused, in each way of writing it", () =>
     Effect.gen(function* () {
       for (const host of [
         "127.0.0.1",
+        "127.1",
+        // In hexadecimal, octal and decimal, in parts and as a whole, and in other digits.
         "0x7f.1",
+        "0x7f000001",
+        "0177.0.0.1",
+        "017700000001",
         "2130706433",
+        "①②⑦.0.0.1",
         "0",
         "10.0.0.1",
+        "100.64.0.1",
+        "172.16.0.1",
+        "192.168.0.1",
         "169.254.169.254",
+        "169.254.169.254.",
+        "0xa9.0xfe.0xa9.0xfe",
+        "2852039166",
+        "224.0.0.1",
+        "255.255.255.255",
         "[::1]",
         "[::]",
+        // An address of IPv4 within one of IPv6: mapped, compatible, translated, by NAT64, 6to4 and Teredo.
         "[::ffff:169.254.169.254]",
+        "[::ffff:a9fe:a9fe]",
+        "[::169.254.169.254]",
+        "[::ffff:0:169.254.169.254]",
         "[64:ff9b::a9fe:a9fe]",
+        "[64:ff9b:1::a9fe:a9fe]",
+        "[2002:a9fe:a9fe::]",
+        "[2001:0:a9fe:a9fe::1]",
         "[fd00::1]",
+        "[fd00:ec2::254]",
         "[fe80::1]",
+        "[fec0::1]",
+        "[ff02::1]",
+        "[4000::1]",
       ]) {
         assertTrue(isRefused(yield* post(`http://${host}:1/`)), host)
       }
     }),
   )
 
-  it.live("of a name is looked at where the socket connects, each time and all of them", () =>
+  it.live("of a name is refused where the socket connects, whatever the other addresses are", () =>
     Effect.gen(function* () {
+      const { connections, port } = yield* listener
+      const name = `http://name.example:${port}/`
+      const resolved =
+        (...addresses: ReadonlyArray<string>): PublicAddress.Lookup =>
+        (_host, _options, callback) =>
+          callback(
+            null,
+            addresses.map((address) => ({ address, family: address.includes(":") ? 6 : 4 })),
+          )
+      const one: PublicAddress.Lookup = (_host, _options, callback) => callback(null, "127.0.0.1", 4)
+      for (const resolve of [
+        resolved("93.184.216.34", "127.0.0.1"),
+        resolved("2606:2800:220:1::1", "::ffff:127.0.0.1"),
+        resolved("fe80::1%lo"),
+        resolved("::1%lo"),
+        one,
+      ]) {
+        assertTrue(isRefused(yield* post(name, resolve)))
+      }
+      strictEqual(connections(), 0)
+      // The same name is reached where that address is allowed.
+      strictEqual(
+        isRefused(yield* post(name, resolved("127.0.0.1"), PublicAddress.networks("127.0.0.1"))),
+        false,
+      )
+      strictEqual(connections(), 1)
+    }).pipe(Effect.scoped),
+  )
+
+  it.live("of a name is looked at each time, also where the name had another one before", () =>
+    Effect.gen(function* () {
+      const { connections, port } = yield* listener
       let lookups = 0
       // An address that is allowed first, as a public one is, and this machine after that.
       const allowed = PublicAddress.networks("127.0.0.2")!
       const changing: PublicAddress.Lookup = (_host, _options, callback) => {
         lookups += 1
-        callback(null, [
-          { address: "127.0.0.2", family: 4 },
-          ...(lookups > 1 ? [{ address: "127.0.0.1", family: 4 }] : []),
-        ])
+        callback(null, [{ address: lookups > 1 ? "127.0.0.1" : "127.0.0.2", family: 4 }])
       }
-      strictEqual(isRefused(yield* post("http://changing.example:1/", changing, allowed)), false)
-      strictEqual(isRefused(yield* post("http://changing.example:1/", changing, allowed)), true)
-      strictEqual(lookups, 2)
-    }),
+      const name = `http://changing.example:${port}/`
+      strictEqual(isRefused(yield* post(name, changing, allowed)), false)
+      strictEqual(isRefused(yield* post(name, changing, allowed)), true)
+      deepStrictEqual([lookups, connections()], [2, 0])
+    }).pipe(Effect.scoped),
   )
 
   it.effect("of an allowed network is allowed, of either family", () =>

@@ -33,10 +33,15 @@ export const networks = (text: string): Networks | undefined => {
 
 const familyOf = (address: string) => (net.isIPv6(address) ? "ipv6" : "ipv4")
 
+/** The addresses of IPv6 that are given to networks of the internet. Others, such as `::127.0.0.1`, have no class of their own. */
+const globalUnicast = ipaddr.IPv6.parseCIDR("2000::/3")
+
+const isPublic = (address: ipaddr.IPv4 | ipaddr.IPv6): boolean =>
+  address.range() === "unicast" && (address instanceof ipaddr.IPv4 || address.match(globalUnicast))
+
 /** Whether a connection to an address may be made: it is one of the public internet, or of an allowed network. */
 export const isAllowed = (address: string, allowed: Networks): boolean =>
-  ipaddr.isValid(address) &&
-  (allowed.check(address, familyOf(address)) || ipaddr.parse(address).range() === "unicast")
+  ipaddr.isValid(address) && (allowed.check(address, familyOf(address)) || isPublic(ipaddr.parse(address)))
 
 const refused = (host: string) =>
   new Error(
