@@ -10,6 +10,7 @@ import * as ProcessMetrics from "../src/telemetry/ProcessMetrics.js"
 import * as QueueDepth from "../src/telemetry/QueueDepth.js"
 import * as Collector from "./Collector.js"
 import { until } from "./FaultRoom.js"
+import * as Receiver from "./webhooks/Receiver.js"
 import { folder, has, json, jsonLines, project, run, Served, start } from "./Processes.js"
 
 const all = [
@@ -19,6 +20,7 @@ const all = [
   ...ProcessMetrics.all,
   ...QueueDepth.all,
   ...QueueDepth.limitMeters,
+  ...QueueDepth.messageMeters,
 ]
 
 /** What Prometheus reads at an address. */
@@ -244,6 +246,43 @@ layer(Served.layerWith("--metrics"), { excludeTestServices: true })("metrics and
       expect(lines.some(({ caller }) => String(caller).startsWith("worker "))).toBe(true)
       expect(stderr).not.toContain("secret")
       expect(stderr).not.toContain(key)
+    }),
+  )
+
+  suite.scoped("count what became of the messages of webhooks, and how long they took", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const server = yield* start(["serve", "--port", "0", "--json", "--metrics"], {
+        cwd,
+        env: { RUNLEASE_WEBHOOK_ALLOW: "127.0.0.1" },
+      })
+      const ready = json(yield* server.line(() => true))
+      const page = `${String(ready["url"])}/metrics`
+      const env = { RUNLEASE_URL: String(ready["url"]), RUNLEASE_API_KEY: String(ready["api_key"]) }
+      const webhooks = (...args: ReadonlyArray<string>) =>
+        Effect.map(run(["webhooks", ...args, "--json"], { cwd, env }), ({ stdout }) => json(stdout))
+      const attempts = (metrics: PromMetrics) =>
+        ["delivered", "failed", "dead"].map((result) =>
+          valueOf(metrics, "runlease_webhook_attempts_total", { result }),
+        )
+      const untilAttempts = (...counts: ReadonlyArray<number>) =>
+        until(scrape(page), (metrics) => attempts(metrics).join() === counts.join())
+      yield* untilAttempts(0, 0, 0)
+
+      let fails = false
+      const receiver = yield* Receiver.make(() => (fails ? 0 : 1))
+      const { id } = yield* webhooks("create", receiver.url, "--event", "run.failed")
+      yield* webhooks("test", String(id))
+      const delivered = yield* untilAttempts(1, 0, 0)
+      expect(valueOf(delivered, "runlease_webhook_delivery_seconds")).toBe(1)
+      fails = true
+      const { id: message } = yield* webhooks("test", String(id))
+      yield* untilAttempts(1, 1, 0)
+      yield* webhooks("update", String(id), "--disable")
+      yield* webhooks("retry", String(message))
+      const dead = yield* untilAttempts(1, 1, 1)
+      expect(valueOf(dead, "runlease_webhook_delivery_seconds")).toBe(1)
+      yield* until(scrape(page), (metrics) => valueOf(metrics, "runlease_webhook_due_messages") === 0)
     }),
   )
 

@@ -69,7 +69,7 @@ export const make = Effect.fnUntraced(function* <X>(
     prune,
     ready,
     secrets,
-    deliveries: StoreWebhooks.queue(commits, wakeups),
+    deliveries: StoreWebhooks.queue(runs, commits, wakeups),
   })
   return ControlPlane.traced(Context.add(controlPlane, Access, TokenCache.remembering(access, wakeups)))
 })

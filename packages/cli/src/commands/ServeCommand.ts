@@ -254,7 +254,9 @@ export const command = Command.make(
       retention,
       WebhookSender.layerConfig,
       metrics,
-      measures ? Layer.merge(QueueDepth.ofStatuses, QueueDepth.ofLimits) : Layer.empty,
+      measures
+        ? Layer.mergeAll(QueueDepth.ofStatuses, QueueDepth.ofLimits, QueueDepth.ofMessages)
+        : Layer.empty,
     ).pipe(
       Layer.provide(LocalStore.controlPlane(database, options.synchronous)),
       Layer.provide(listener),

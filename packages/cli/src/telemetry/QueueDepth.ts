@@ -1,4 +1,4 @@
-/** How many runs are in each status, and under each limit, while something reads the metrics of the server. */
+/** How many runs are in each status and under each limit, and how many messages are due, while something reads the metrics of the server. */
 import { Access, ControlPlane, Limits, Run, Statistics } from "@runlease/core"
 import * as Meter from "@runlease/core/Meter"
 import { LimitKey } from "@runlease/store"
@@ -51,6 +51,29 @@ const limitRuns = Meter.gauge({
 export const limitMeters: ReadonlyArray<Meter.Meter> = [limitRuns]
 
 const states = ["running", "open", "waiting"] as const
+
+const dueMessages = Meter.gauge({
+  name: "runlease_webhook_due_messages",
+  unit: "{message}",
+  description: "Messages of webhooks that are due and that nobody sends yet, up to 10,000",
+})
+
+export const messageMeters: ReadonlyArray<Meter.Meter> = [dueMessages]
+
+/** A look at more of them would take long. */
+const mostDue = 10_000
+
+/** How many messages are due, while something reads the metrics of the server. */
+export const ofMessages: Layer.Layer<never, never, ControlPlane.ControlPlane> = Layer.scopedDiscard(
+  Effect.gen(function* () {
+    const { deliveries } = yield* ControlPlane.ControlPlane
+    const look = Effect.map(deliveries.countDue(mostDue), (count) => dueMessages.set(count))
+    // The next look finds what this one did not.
+    yield* Effect.forkScoped(
+      Effect.repeat(Effect.withTracerEnabled(Effect.ignore(look), false), Schedule.spaced(interval)),
+    )
+  }),
+)
 
 /** The pause between two looks: at least this, and so long that looks take a hundredth of the time at most. */
 const pause = Duration.seconds(5)

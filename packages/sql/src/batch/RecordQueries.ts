@@ -148,6 +148,14 @@ export const reads =
         )
       },
 
+      countDue: (now, most) =>
+        Effect.map(
+          sql<{ readonly due: number }>`
+            SELECT count(*) AS due
+            FROM (SELECT 1 FROM ${sql.literal(table.name)} WHERE next_at <= ${now} LIMIT ${most} + 0) v`,
+          ([row]) => Number(row?.due),
+        ),
+
       projects: Effect.map(
         sql<{ readonly project_id: string }>`SELECT DISTINCT project_id FROM ${sql.literal(table.name)}`,
         (found) => found.map(({ project_id }) => project_id),

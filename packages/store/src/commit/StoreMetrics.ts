@@ -106,6 +106,34 @@ export const countOutbox = (rows: { readonly submitted: number; readonly refused
   outboxRows.add(rows.refused, byResult("refused"))
 }
 
+export const webhookAttempts = Meter.counter({
+  name: "runlease_webhook_attempts_total",
+  unit: "{attempt}",
+  description: "Attempts to deliver a message: delivered, failed with another one to come, or the last",
+  labels: ["result"],
+  values: ["delivered", "failed", "dead"],
+})
+
+export const webhookTime = Meter.histogram(
+  {
+    name: "runlease_webhook_delivery_seconds",
+    unit: "s",
+    description: "From the event of a message to the answer that accepted it",
+  },
+  Meter.longSeconds,
+)
+
+/** What became of a message by an attempt, or without one. `millis`: from its event until now. */
+export interface Attempted {
+  readonly status: "pending" | "delivered" | "dead"
+  readonly millis: number
+}
+
+export const countAttempt = ({ millis, status }: Attempted): void => {
+  webhookAttempts.add(1, byResult(status === "pending" ? "failed" : status))
+  if (status === "delivered") webhookTime.add(Math.max(0, millis) / 1000)
+}
+
 export const limitWait = Meter.histogram(
   {
     name: "runlease_limit_wait_seconds",
@@ -152,6 +180,8 @@ export const all: ReadonlyArray<Meter.Meter> = [
   scheduleLateness,
   scheduleSkipped,
   outboxRows,
+  webhookAttempts,
+  webhookTime,
   limitWait,
   waitingClaims,
   poolConnections,

@@ -106,5 +106,11 @@ export const reads =
           .slice(0, limit + 1)
       }),
 
+    countDue: (now, most) =>
+      Effect.sync(() => {
+        const dues = all(state, table).map(({ record }) => table.dueAt(record))
+        return Math.min(dues.filter((due) => due !== null && due <= now).length, most)
+      }),
+
     projects: Effect.sync(() => Array.from(new Set(all(state, table).map(({ record }) => record.projectId)))),
   })

@@ -20,6 +20,7 @@ import {
 } from "@runlease/core/Webhooks"
 import { DateTime, Effect, Either, Encoding, Function, Order, Redacted } from "effect"
 import type { RunCommits, RunOperation } from "../commit/RunCommits.js"
+import * as StoreMetrics from "../commit/StoreMetrics.js"
 import type { Wakeups } from "../commit/Wakeups.js"
 import * as KeysetPage from "../rows/KeysetPage.js"
 import {
@@ -147,10 +148,18 @@ const retry = <X>() =>
 /** Bytes of JSON that one claim reads. */
 const mostBytes = 4 * 1024 * 1024
 
+/** `abandoned`: messages that have no endpoint to go to. */
 interface Claimed {
   readonly claimed: ReadonlyArray<{ readonly delivery: Delivery; readonly endpoint: Endpoint }>
+  readonly abandoned: ReadonlyArray<StoreMetrics.Attempted>
   readonly more: boolean
 }
+
+/** What became of a message, for the metrics. */
+const attempted = ({ createdAt, status, updatedAt }: Delivery): StoreMetrics.Attempted => ({
+  status,
+  millis: updatedAt - createdAt,
+})
 
 /** Why a message to an endpoint is not sent; undefined where it is. */
 const obstacleOf = (endpoint: Endpoint | undefined): string | undefined => {
@@ -170,18 +179,21 @@ const claimOne = <X>(
       { count: most, bytes: mostBytes },
       { column: "endpoint_id", values: full },
     )
-    if (found.length === 0) return { claimed: [], more: false }
+    if (found.length === 0) return { claimed: [], abandoned: [], more: false }
     const projects = Array.from(new Set(found.map(({ record }) => record.projectId)))
     const stored = yield* rows.records(endpoints).ofProjects(projects)
     const byId = new Map(stored.map(({ record }) => [record.id, record]))
     const counts = new Map(busy)
     const claimed: Array<Claimed["claimed"][number]> = []
+    const abandoned: Array<StoreMetrics.Attempted> = []
     const updated: Array<StoredRecord<Delivery>> = []
     for (const { key, record } of found) {
       const endpoint = byId.get(record.endpointId)
       const obstacle = obstacleOf(endpoint)
       if (endpoint === undefined || obstacle !== undefined) {
-        updated.push({ key, record: WebhookRules.abandon(record, obstacle ?? "", now) })
+        const dead = WebhookRules.abandon(record, obstacle ?? "", now)
+        updated.push({ key, record: dead })
+        abandoned.push(attempted(dead))
         continue
       }
       const count = counts.get(endpoint.id) ?? 0
@@ -192,7 +204,7 @@ const claimOne = <X>(
       claimed.push({ delivery, endpoint })
     }
     yield* records.write({ updated })
-    return { claimed, more: true }
+    return { claimed, abandoned, more: true }
   })
 
 interface Settlement extends RecordRef {
@@ -207,17 +219,23 @@ const byEndpoint = Order.mapInput(
   ({ endpointId }: { readonly endpointId: string }) => endpointId,
 )
 
-const settle = <X>(): RunOperation<Settlement, void, void, never, X> => ({
+const settle = <X>(): RunOperation<Settlement, StoreMetrics.Attempted | undefined, void, never, X> => ({
   name: "Webhooks.settle",
   decide: (requests, { now, rows }) =>
     Effect.gen(function* () {
       const settled: Array<Settlement> = []
+      const results: Array<StoreMetrics.Attempted | undefined> = []
       const updated: Array<StoredRecord<Delivery>> = []
       for (const request of requests) {
         const found = yield* rows.records(deliveries).find(request)
-        if (found?.record.status !== "pending" || found.record.attempt !== request.attempt) continue
-        updated.push({ key: found.key, record: WebhookRules.settle(found.record, request.outcome, now) })
+        if (found?.record.status !== "pending" || found.record.attempt !== request.attempt) {
+          results.push(undefined)
+          continue
+        }
+        const record = WebhookRules.settle(found.record, request.outcome, now)
+        updated.push({ key: found.key, record })
         settled.push(request)
+        results.push(attempted(record))
       }
       if (updated.length > 0) {
         yield* rows.records(deliveries).write({ updated })
@@ -234,21 +252,33 @@ const settle = <X>(): RunOperation<Settlement, void, void, never, X> => ({
           byId.set(id, record)
         }
       }
-      return requests.map(() => Either.void)
+      return results.map((result) => Either.right(result))
     }),
-  answer: Function.constVoid,
+  answer: (result) => {
+    if (result !== undefined) StoreMetrics.countAttempt(result)
+  },
 })
 
 /** The messages of all projects. */
-export const queue = <X>(commits: RunCommits<X>, wakeups: Wakeups): DeliveryQueue => {
-  const claim = commits.operation(
-    inTurn<ClaimDeliveries, Claimed, never, X>("Webhooks.claim", (request, batch) =>
+export const queue = <X>(store: RunStore<X>, commits: RunCommits<X>, wakeups: Wakeups): DeliveryQueue => {
+  const { read } = StoreReads.reading(store)
+  const claim = commits.operation({
+    ...inTurn<ClaimDeliveries, Claimed, never, X>("Webhooks.claim", (request, batch) =>
       Effect.map(claimOne(request, batch), (claimed) => Either.right(claimed)),
     ),
-  )
+    answer: (claimed) => {
+      for (const each of claimed.abandoned) StoreMetrics.countAttempt(each)
+      return claimed
+    },
+  })
   const end = commits.operation(settle<X>())
   return {
     due: wakeups.untilMessages,
+
+    countDue: (most) =>
+      read("Webhooks.countDue", ({ now, records }) =>
+        Effect.flatMap(now, (instant) => records(deliveries).countDue(instant, most)),
+      ),
 
     claim: (request) =>
       Effect.map(claim(request), ({ claimed, more }) => ({

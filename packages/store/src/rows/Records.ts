@@ -96,6 +96,9 @@ export interface RecordReads<R, X> {
     page: { readonly before: number; readonly limit: number },
   ) => Effect.Effect<ReadonlyArray<StoredRecord<R>>, X>
 
+  /** How many records are due, up to `most`. */
+  readonly countDue: (now: number, most: number) => Effect.Effect<number, X>
+
   /** The projects that have records. */
   readonly projects: Effect.Effect<ReadonlyArray<string>, X>
 }

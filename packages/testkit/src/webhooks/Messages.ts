@@ -53,6 +53,24 @@ export const declare = (test: TestRuns.Test<StorePorts | ControlPlane>): void =>
   )
 
   test(
+    "what is due is counted up to a bound, without what somebody sends and what waits for its next attempt",
+    Effect.gen(function* () {
+      const { deliveries } = yield* ControlPlane
+      const due = (most = 10) => deliveries.countDue(most)
+      strictEqual(yield* due(), 0)
+      yield* create()
+      yield* Effect.replicateEffect(cancelled(), 3)
+      deepStrictEqual([yield* due(), yield* due(2)], [3, 2])
+      const [first] = yield* claim({ most: 1 })
+      strictEqual(yield* due(), 2)
+      yield* settle(first!.delivery, failed(10_000))
+      strictEqual(yield* due(), 2)
+      yield* later("10 seconds")
+      strictEqual(yield* due(), 3)
+    }),
+  )
+
+  test(
     "only events, agents and labels of the endpoint are messages to it",
     Effect.gen(function* () {
       yield* cancelled()
