@@ -158,7 +158,7 @@ const update = Command.make(
     }).pipe(withWebhooks(options.connection)),
 ).pipe(
   Describe.command(
-    "Change an endpoint; what no flag names stays. Given events, agents and labels replace those before.",
+    "Change an endpoint; what no flag names stays. Events, agents and labels replace those before.",
     [
       "runlease webhooks update ENDPOINT --event run.failed,run.expired",
       "runlease webhooks update ENDPOINT --to https://example.com/new --clear agent",
@@ -172,7 +172,7 @@ const rotate = Command.make(
   {
     ...common,
     expires: Flag.duration("expires", { minimum: 0, maximum: "7 days" }).pipe(
-      Options.withDescription("How long the old secret still signs beside the new one; 1d when absent"),
+      Options.withDescription("How long the old secret still signs too; 1d when absent"),
       Options.optional,
     ),
     endpointId,

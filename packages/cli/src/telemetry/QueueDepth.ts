@@ -55,7 +55,7 @@ const states = ["running", "open", "waiting"] as const
 const dueMessages = Meter.gauge({
   name: "runlease_webhook_due_messages",
   unit: "{message}",
-  description: "Messages of webhooks that are due and that nobody sends yet, up to 10,000",
+  description: "Messages of webhooks that are due and that no server sends yet, up to 10,000",
 })
 
 export const messageMeters: ReadonlyArray<Meter.Meter> = [dueMessages]

@@ -165,7 +165,7 @@ export interface DeliveryQueue {
   /** Waits until a message may be due. It may be wrong either way, and is right within a second. */
   readonly due: Effect.Effect<void>
 
-  /** How many messages are due and nobody sends, up to `most`. */
+  /** How many messages are due and no server sends, up to `most`. */
   readonly countDue: (most: number) => Effect.Effect<number, ControlPlaneError>
 
   /** Claims messages that are due, the earliest first. Each is the caller's until its claim ends. */
