@@ -114,6 +114,20 @@ const limits = createRoute({
   component: lazyRouteComponent(() => import("./pages/limits/LimitsPage")),
 })
 
+const webhooks = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/webhooks",
+  validateSearch: (search: Record<string, unknown>) => ({ state: text(search["state"]) }),
+  component: lazyRouteComponent(() => import("./pages/webhooks/WebhooksPage")),
+})
+
+const webhook = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/webhooks/$endpointId",
+  validateSearch: (search: Record<string, unknown>) => ({ state: text(search["state"]) }),
+  component: lazyRouteComponent(() => import("./pages/webhooks/EndpointPage")),
+})
+
 const submit = createRoute({
   getParentRoute: () => signedIn,
   path: "/submit",
@@ -133,6 +147,8 @@ const routeTree = root.addChildren([
     schedules,
     schedule,
     limits,
+    webhooks,
+    webhook,
     submit,
   ]),
 ])

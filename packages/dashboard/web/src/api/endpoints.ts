@@ -50,6 +50,16 @@ export const paths = {
   resumeProject: "POST /projects/:project/resume",
   pauseAgent: "POST /projects/:project/agents/:agent/pause",
   resumeAgent: "POST /projects/:project/agents/:agent/resume",
+  webhooks: "GET /projects/:project/webhook-endpoints",
+  createWebhook: "POST /projects/:project/webhook-endpoints",
+  webhook: "GET /projects/:project/webhook-endpoints/:endpoint",
+  updateWebhook: "PATCH /projects/:project/webhook-endpoints/:endpoint",
+  removeWebhook: "DELETE /projects/:project/webhook-endpoints/:endpoint",
+  rotateWebhook: "POST /projects/:project/webhook-endpoints/:endpoint/rotate",
+  testWebhook: "POST /projects/:project/webhook-endpoints/:endpoint/test",
+  retryWebhook: "POST /projects/:project/webhook-endpoints/:endpoint/retry",
+  deliveries: "GET /projects/:project/webhook-deliveries",
+  retryDelivery: "POST /projects/:project/webhook-deliveries/:delivery/retry",
 } as const
 
 export interface Page<A> {
@@ -60,6 +70,12 @@ export interface Page<A> {
 export interface Submitted {
   readonly run: Json.CanonicalRun
   readonly duplicate: boolean
+}
+
+/** The secret is in no other answer. */
+export interface EndpointWithSecret {
+  readonly endpoint: Json.WebhookEndpoint
+  readonly secret: string
 }
 
 /** A time of a schedule, and when its run begins. */
@@ -127,6 +143,16 @@ interface Replies {
   readonly resumeProject: Json.Limit
   readonly pauseAgent: Json.Limit
   readonly resumeAgent: Json.Limit
+  readonly webhooks: Page<Json.WebhookEndpoint>
+  readonly createWebhook: EndpointWithSecret
+  readonly webhook: { readonly endpoint: Json.WebhookEndpoint }
+  readonly updateWebhook: { readonly endpoint: Json.WebhookEndpoint }
+  readonly removeWebhook: { readonly deleted: boolean }
+  readonly rotateWebhook: EndpointWithSecret
+  readonly testWebhook: { readonly delivery: Json.WebhookDelivery }
+  readonly retryWebhook: { readonly retried: number }
+  readonly deliveries: Page<Json.WebhookDelivery>
+  readonly retryDelivery: { readonly delivery: Json.WebhookDelivery }
 }
 
 export type Reply<N extends keyof typeof paths> = Replies[N]
