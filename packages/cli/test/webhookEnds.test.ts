@@ -6,7 +6,7 @@ import * as Ends from "./webhooks/Ends.js"
 
 const all = Searches.current.extent === "all"
 
-/** All of it ends 50 runs a second, so a server is killed each 20 seconds. */
+/** All of it ends up to 50 runs a second: a server is then killed each 20 seconds. */
 const extent = all
   ? { ends: 10_000, killEvery: 1000, workers: 4, pause: 70 }
   : { ends: 500, killEvery: 150, workers: 4, pause: 0 }
