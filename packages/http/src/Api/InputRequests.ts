@@ -75,6 +75,6 @@ export const group = HttpApiGroup.make("inputRequests")
   .annotateContext(
     OpenApi.annotations({
       title: "Requests for input",
-      description: "What the runs of a conversation ask a person for.",
+      description: "What the runs of a conversation request of a person.",
     }),
   )

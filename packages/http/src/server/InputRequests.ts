@@ -88,11 +88,11 @@ export const layer = group("inputRequests", (handlers) =>
       }
       const { interrupt, run } = found
       if (found.answer !== undefined) return yield* resolved
-      const given: Interrupt.Answer = { interruptId: interrupt.id, ...answerOf(interrupt) }
+      const reply: Interrupt.Answer = { interruptId: interrupt.id, ...answerOf(interrupt) }
       const problem =
-        given.status === "cancelled" || interrupt.responseSchema === undefined
+        reply.status === "cancelled" || interrupt.responseSchema === undefined
           ? undefined
-          : yield* projects.checkAnswer(interrupt.responseSchema, given.payload)
+          : yield* projects.checkAnswer(interrupt.responseSchema, reply.payload)
       if (problem !== undefined) {
         return yield* new Runs.AnswerRefused({
           runId: run.runId,
@@ -102,10 +102,10 @@ export const layer = group("inputRequests", (handlers) =>
         })
       }
       const { duplicate } = yield* Context.get(ports, Runs.Runs)
-        .resume(run.runId, [given])
+        .resume(run.runId, [reply])
         .pipe(Effect.catchTag("NotWaiting", ({ answered }) => (answered ? resolved : notFound)))
       if (duplicate) return yield* resolved
-      return InputRequest.make(run, interrupt, InputRequest.withoutSecrets(interrupt, given))
+      return InputRequest.make(run, interrupt, InputRequest.withoutSecrets(interrupt, reply))
     })
 
     return handlers

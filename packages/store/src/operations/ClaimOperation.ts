@@ -37,7 +37,7 @@ import type { WaitingClaims } from "../commit/WaitingClaims.js"
 import { slowPoll, type Wakeups } from "../commit/Wakeups.js"
 import type { StoreReads } from "../rows/StoreReads.js"
 import * as Carried from "./Carried.js"
-import * as SealedAnswers from "./SealedAnswers.js"
+import type { SealedAnswers } from "./SealedAnswers.js"
 
 type Request = ClaimSearch.Request
 
@@ -374,7 +374,7 @@ export const claims = <X>(
   commits: RunCommits<X>,
   { read, worker }: StoreReads<X>,
   wakeups: Wakeups,
-  { open }: SealedAnswers.SealedAnswers,
+  { open }: SealedAnswers,
   scope: Scope.Scope,
 ): ((projectId: Ids.ProjectId) => Claims["Type"]) => {
   const handBack = commits.operation(handBackOperation<X>())
@@ -404,10 +404,8 @@ export const claims = <X>(
         while (found === undefined)
       }
 
-      if (found.some(SealedAnswers.hasSealed)) {
-        found = yield* Effect.forEach(found, (run) =>
-          SealedAnswers.hasSealed(run) ? open(run) : Effect.succeed(run),
-        )
+      if (found.some(({ snapshot }) => snapshot.resume !== undefined)) {
+        found = yield* Effect.forEach(found, open)
       }
       if (found.every(({ snapshot }) => snapshot.carries === undefined)) return found
       const { runs, withheld } = separateWithheld(found)

@@ -48,9 +48,6 @@ export const unsealed = (
   return some ? new Unsealed({ runId: run.runId, open, before }) : undefined
 }
 
-/** Whether answers to this run have a sealed part. */
-export const hasSealed = ({ snapshot: { resume } }: ClaimedRun): boolean => resume?.some(isSealed) ?? false
-
 export interface SealedAnswers {
   /** Sends answers, and where the commit refuses them as `Unsealed` once more, `sealed`. Fails where the store has no key. */
   readonly sealing: <const A extends ReadonlyArray<Answer>, B, E>(
@@ -127,7 +124,8 @@ export const make = (secrets: Secrets["Type"]): SealedAnswers => {
       ),
 
     open: Effect.fnUntraced(function* (run) {
-      const resume = yield* Effect.forEach(run.snapshot.resume ?? [], (answer) =>
+      if (run.snapshot.resume?.some(isSealed) !== true) return run
+      const resume = yield* Effect.forEach(run.snapshot.resume, (answer) =>
         isSealed(answer)
           ? Effect.map(opened(run.runId, answer), (payload) => ({ ...answer, payload }))
           : Effect.succeed(answer),
