@@ -1,8 +1,8 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import { it } from "@effect/vitest"
-import { deepStrictEqual } from "@effect/vitest/utils"
+import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Effect, Layer } from "effect"
-import { expect } from "vitest"
+import { readFileSync, writeFileSync } from "node:fs"
 import { Migrations, SqlControlPlane, SqliteFile } from "../src/index.js"
 import * as TempDatabase from "./TempDatabase.js"
 
@@ -38,15 +38,14 @@ it.scopedLive("a new file has what all migrations make, and their history", () =
       ...migrated.made.map(({ sql }) => sql),
       `INSERT INTO ${Migrations.table} (migration_id, name) VALUES\n  ${rows.join(",\n  ")}`,
     ].map((statement) => `${statement};\n`)
-    // After a new migration, `npx vitest run packages/sql/test/newFile.test.ts -u` writes the module anew.
-    yield* Effect.promise(() =>
-      expect(
-        [
-          "/** What all migrations make in a new SQLite file. A test of `sql` writes it. */",
-          `export const tables = \`\n${statements.join("").replaceAll(/[\\`$]/g, String.raw`\$&`)}\`\n`,
-        ].join("\n"),
-      ).toMatchFileSnapshot("../src/sqlite/NewFileTables.ts"),
-    )
+    const module = [
+      "/** What all migrations make in a new SQLite file. A test of `sql` writes it. */",
+      `export const tables = \`\n${statements.join("").replaceAll(/[\\`$]/g, String.raw`\$&`)}\`\n`,
+    ].join("\n")
+    // After a new migration, `NEW_FILE=write npx vitest run packages/sql/test/newFile.test.ts` writes the module anew.
+    const path = new URL("../src/sqlite/NewFileTables.ts", import.meta.url)
+    if (process.env["NEW_FILE"] === "write") writeFileSync(path, module)
+    strictEqual(readFileSync(path, "utf8"), module)
     deepStrictEqual(yield* madeBy(SqlControlPlane.migrate), migrated)
   }),
 )
