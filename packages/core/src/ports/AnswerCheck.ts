@@ -5,12 +5,24 @@
  */
 import { Effect, Option } from "effect"
 import * as Edits from "../model/Edits.js"
-import type { Answer } from "../model/Interrupt.js"
+import type { Answer, Interrupt } from "../model/Interrupt.js"
 import * as ResumeRules from "./ResumeRules.js"
 import { AnswerRefused, type Runs } from "./Runs.js"
 
 /** The problem of a value with a JSON Schema; undefined where it fits. */
 export type Check = (schema: object, value: unknown) => Effect.Effect<string | undefined>
+
+/** Refuses a payload that does not fit the schema of its question. `field` is that of the answer. */
+export const checkWhole = Effect.fnUntraced(function* (
+  check: Check,
+  runId: string,
+  { id, responseSchema }: Interrupt,
+  { field, payload }: { readonly field: string; readonly payload: unknown },
+) {
+  const problem = responseSchema === undefined ? undefined : yield* check(responseSchema, payload)
+  if (problem === undefined) return
+  return yield* new AnswerRefused({ runId, interruptId: id, field, message: problem })
+})
 
 /** Passes answers without edits, and those whose question is not open: the store has their refusal. */
 const checkAll = Effect.fnUntraced(function* (

@@ -15,6 +15,7 @@ import {
   Runs,
   TreeBudget,
 } from "@runlease/core"
+import * as AnswerCheck from "@runlease/core/AnswerCheck"
 import { Context, type DateTime, Duration, Effect, Layer, Option, Redacted } from "effect"
 import type { IssuedCallback } from "../Api/Callbacks.js"
 import * as Refusal from "../contract/Refusal.js"
@@ -147,12 +148,8 @@ const answerLayer = group("callback", (handlers) =>
         const runs = Context.get(projects.ports(projectId), Runs.Runs)
         const run = yield* waitingRun(runs, claim)
         const interrupt = ResumeRules.openOf(run).find(({ id }) => id === interruptId)
-        const problem =
-          interrupt?.responseSchema === undefined
-            ? undefined
-            : yield* projects.checkAnswer(interrupt.responseSchema, payload)
-        if (problem !== undefined) {
-          return yield* new Runs.AnswerRefused({ runId, interruptId, field: "payload", message: problem })
+        if (interrupt !== undefined) {
+          yield* AnswerCheck.checkWhole(projects.checkAnswer, runId, interrupt, { field: "payload", payload })
         }
         const { duplicate } = yield* runs.resume(runId, [{ interruptId, status: "resolved", payload }]).pipe(
           Effect.provideService(AnswerEvent.Answerer, "a callback"),

@@ -4,6 +4,7 @@
  * Source: docs/decisions/0150-input-requests.md
  */
 import { Conversations, type Ids, type Interrupt, type Run, Runs, TreeBudget } from "@runlease/core"
+import * as AnswerCheck from "@runlease/core/AnswerCheck"
 import { Context, Effect } from "effect"
 import * as Refusal from "../contract/Refusal.js"
 import * as InputRequest from "../Wire/InputRequest.js"
@@ -89,17 +90,9 @@ export const layer = group("inputRequests", (handlers) =>
       const { interrupt, run } = found
       if (found.answer !== undefined) return yield* resolved
       const reply: Interrupt.Answer = { interruptId: interrupt.id, ...answerOf(interrupt) }
-      const problem =
-        reply.status === "cancelled" || interrupt.responseSchema === undefined
-          ? undefined
-          : yield* projects.checkAnswer(interrupt.responseSchema, reply.payload)
-      if (problem !== undefined) {
-        return yield* new Runs.AnswerRefused({
-          runId: run.runId,
-          interruptId: interrupt.id,
-          field: "values",
-          message: problem,
-        })
+      if (reply.status === "resolved") {
+        const sent = { field: "values", payload: reply.payload }
+        yield* AnswerCheck.checkWhole(projects.checkAnswer, run.runId, interrupt, sent)
       }
       const { duplicate } = yield* Context.get(ports, Runs.Runs)
         .resume(run.runId, [reply])
