@@ -33,6 +33,7 @@ import signingKeys from "./migrations/0020_SigningKeys.js"
 import vacuum from "./migrations/0021_Vacuum.js"
 import outbox from "./migrations/0022_Outbox.js"
 import webhooks from "./migrations/0023_Webhooks.js"
+import conversations from "./migrations/0024_Conversations.js"
 import * as SqlDialect from "./SqlDialect.js"
 
 /** Migrations by number and name. */
@@ -62,6 +63,7 @@ export const all: Migrations = {
   "0021_Vacuum": vacuum,
   "0022_Outbox": outbox,
   "0023_Webhooks": webhooks,
+  "0024_Conversations": conversations,
 }
 
 /** The table that has the migrations of a database. */

@@ -172,6 +172,9 @@ export const everything = Effect.gen(function* () {
   const conversation = yield* conversations.create()
   yield* conversations.addMessage(conversation.id, { role: "user", parts: [], idempotencyKey: "once" })
   yield* conversations.messages(conversation.id)
+  yield* conversations.update(conversation.id, { title: "Report", metadata: { plan: "gold" } })
+  yield* conversations.list()
+  yield* conversations.list({ text: "report", agentId, metadata: { plan: "gold" } })
 
   const debounced = { agentId, debounce: { key: "key", seconds: 3600 } }
   const { run: waiting } = yield* runs.submit(debounced)

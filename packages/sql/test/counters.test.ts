@@ -44,6 +44,8 @@ const work = Effect.gen(function* () {
 
 /** Makes the database one of before it counted. */
 const uncounted = [
+  "DROP INDEX conversations_listed",
+  "ALTER TABLE conversations DROP COLUMN listed",
   "DROP TABLE webhook_endpoints",
   "DROP TABLE webhook_deliveries",
   "DROP TABLE runlease_outbox",

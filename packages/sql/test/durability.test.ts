@@ -120,6 +120,7 @@ describe("a control plane on an SQLite file", () => {
         { name: "Vacuum" },
         { name: "Outbox" },
         { name: "Webhooks" },
+        { name: "Conversations" },
       ])
       const projects = yield* sql<{ readonly slug: string }>`SELECT slug FROM projects`
       deepStrictEqual(projects, [{ slug: "default" }])

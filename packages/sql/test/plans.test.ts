@@ -63,6 +63,7 @@ const indexes = [
   "outcomes_with_children (open_children>?)",
   "runs_by_parent (project_id=? AND parent_run_id=?)",
   "conversations_runless (project_id=? AND updated_at<?)",
+  "conversations_listed (project_id=? AND updated_at>? AND updated_at<?)",
   "schedules_due (next_at<?)",
   "schedules_by_project (project_id=? AND schedule_pk<?)",
   "schedules_by_source (project_id=? AND source=?)",

@@ -29,6 +29,8 @@ const list = Effect.flatMap(Limits.Limits, (limits) => limits.list())
 
 /** Makes the database one of the version before. */
 const former = [
+  "DROP INDEX conversations_listed",
+  "ALTER TABLE conversations DROP COLUMN listed",
   "DROP TABLE webhook_endpoints",
   "DROP TABLE webhook_deliveries",
   "DROP TABLE runlease_outbox",

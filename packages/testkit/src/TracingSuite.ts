@@ -124,6 +124,8 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
           ["Claims.claim", claims.claim({ workerId, limit: 1, leaseDuration: "30 seconds" }), ofWorker],
           ["Conversations.create", conversations.create(), {}],
           ["Conversations.get", conversations.get(conversationId), ofConversation],
+          ["Conversations.list", conversations.list(), {}],
+          ["Conversations.update", conversations.update(conversationId, { title: "a" }), ofConversation],
           [
             "Conversations.addMessage",
             conversations.addMessage(conversationId, { role: "user", parts: [] }),

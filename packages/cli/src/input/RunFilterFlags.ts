@@ -64,6 +64,25 @@ export const where: Options.Options<Conditions> = Options.text("where").pipe(
   ),
 )
 
+/** The conditions of a list of things that have no error. */
+export const whereMetadata: Options.Options<Conditions["metadata"]> = Options.text("where").pipe(
+  Options.withDescription(
+    "Only those with this value in their metadata, as metadata.customer.plan=gold; may be repeated: values of one name are alternatives",
+  ),
+  Options.repeated,
+  Options.mapEffect((texts) => {
+    const other = texts.find((text) => !text.startsWith(prefix))
+    const pairs = Either.all(texts.map(parseOne))
+    return Either.match(
+      other === undefined ? pairs : Either.left(problemIn(other, "takes metadata.PATH=VALUE")),
+      {
+        onLeft: (problem) => Effect.fail(ValidationError.invalidValue(HelpDoc.p(problem))),
+        onRight: (found) => Effect.succeed(toConditions(found).metadata),
+      },
+    )
+  }),
+)
+
 const searchText = Ids.visibleText(200)
 
 export const listed = {
@@ -146,7 +165,7 @@ interface FilterOptions extends ListOptions {
 }
 
 /** The instant of a time, which is a duration before `now` or an instant. */
-const instantOf =
+export const instantOf =
   (now: DateTime.Utc) =>
   (time: DateTime.Utc | Duration.Duration): DateTime.Utc =>
     Duration.isDuration(time) ? DateTime.subtractDuration(now, time) : time

@@ -87,6 +87,7 @@ const bodies: Readonly<Record<string, object>> = {
     params: { name: "run_agent", arguments: { agent_id: "a", message: "m", wait_seconds: 0 } },
   },
   label: { labels: { customer: "42" } },
+  change: { title: "t", metadata: {} },
   apply: {
     source: "s",
     prune: true,

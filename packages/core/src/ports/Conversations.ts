@@ -1,8 +1,10 @@
 /** The port of conversations: where a run's messages come from. */
 import type { Effect } from "effect"
-import { Context, Schema } from "effect"
+import { Context, type DateTime, Schema, Struct } from "effect"
 import type { ControlPlaneError } from "./ControlPlaneError.js"
 import * as Ids from "../model/Ids.js"
+import type { MetadataFilter } from "../model/MetadataFilter.js"
+import type { OneOrMore } from "../model/OneOrMore.js"
 import type { InvalidCursor, Page, PageRequest } from "../model/Page.js"
 import { MessagePart } from "../model/RequestSnapshot.js"
 
@@ -22,6 +24,28 @@ export const NewConversation = Schema.Struct({
   metadata: Schema.optional(Schema.NullOr(Schema.Record({ key: Schema.String, value: Schema.Unknown }))),
 })
 export type NewConversation = typeof NewConversation.Type
+
+/** What changes of a conversation. A field that is absent stays. */
+export const ConversationChange = Schema.Struct(Struct.pick(NewConversation.fields, "title", "metadata"))
+export type ConversationChange = typeof ConversationChange.Type
+
+/**
+ * Which conversations a list has.
+ *
+ * `text` is in the title, in any case of its letters. `agentId` is the agent of one of the 100 newest runs of the conversation. `from` and
+ * `to` bound when the conversation was updated; `to` is not in it. Metadata of more than 16 KiB of JSON matches nothing. Several values
+ * of one condition mean a conversation with one of them, 20 at most.
+ */
+export interface ConversationFilter {
+  readonly text?: string | undefined
+  readonly agentId?: OneOrMore<Ids.AgentId> | undefined
+  readonly from?: DateTime.Utc | undefined
+  readonly to?: DateTime.Utc | undefined
+  readonly metadata?: MetadataFilter | undefined
+}
+
+/** How many of its newest runs say which agents a conversation has. */
+export const maxAgentRuns = 100
 
 export const ConversationMessage = Schema.Struct({
   id: Ids.MessageId,
@@ -68,6 +92,25 @@ export class Conversations extends Context.Tag("@runlease/core/Conversations")<
 
     readonly get: (
       conversationId: Ids.ConversationId,
+    ) => Effect.Effect<Conversation, ConversationNotFound | ControlPlaneError>
+
+    /**
+     * The conversations that people use, the one that was updated last first. A conversation is updated when it is created or changed, gets
+     * a message, or is named by the submission of a run.
+     *
+     * A conversation that a run has made for itself is not among them until it gets a title, metadata or a message, or a further submission names
+     * it. A page that has looked at `Summaries.maxSearched` conversations is short, and its `next` continues.
+     *
+     * Source: docs/decisions/0149-lists-of-conversations.md
+     */
+    readonly list: (
+      request?: ConversationFilter & PageRequest,
+    ) => Effect.Effect<Page<Conversation>, InvalidCursor | ControlPlaneError>
+
+    /** Changes the title or the metadata, and returns the conversation as it is then. */
+    readonly update: (
+      conversationId: Ids.ConversationId,
+      change: ConversationChange,
     ) => Effect.Effect<Conversation, ConversationNotFound | ControlPlaneError>
 
     readonly addMessage: (

@@ -8,15 +8,31 @@ import { JsonBody } from "../contract/Body.js"
 import { Authorization } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
 import { strict } from "../contract/Strict.js"
-import { pageParams, nullish, orEmpty, pageOf } from "../Wire.js"
-import { Conversation, Message, NewConversation, NewMessage } from "../Wire/Conversation.js"
+import { pageParams, nullish, orEmpty, pageOf, Timestamp } from "../Wire.js"
+import {
+  Conversation,
+  ConversationChange,
+  Message,
+  NewConversation,
+  NewMessage,
+} from "../Wire/Conversation.js"
 import { ConversationRun } from "../Wire/Run.js"
 import { Events } from "../Wire/LogEntry.js"
 import { EventStreamText, StreamHeaders } from "./EventStream.js"
 import { Fence } from "./Fence.js"
+import * as RunFilter from "./RunFilter.js"
 
 const conversationPath = Schema.Struct({ conversation_id: Ids.ConversationId })
 const runPath = Schema.Struct({ conversation_id: Ids.ConversationId, run_id: Ids.RunId })
+
+/** Which conversations a list has. Server/MetadataQuery.ts reads the conditions on metadata. */
+const listParams = Schema.Struct({
+  ...pageParams,
+  text: RunFilter.searchText,
+  agent_id: RunFilter.repeated(Ids.AgentId),
+  updated_after: Schema.optional(Timestamp),
+  updated_before: Schema.optional(Timestamp),
+})
 
 export const Append = Schema.Struct({
   events: Events,
@@ -47,6 +63,19 @@ export const group = HttpApiGroup.make("conversations")
       ),
   )
   .add(
+    HttpApiEndpoint.get("list", "/conversations")
+      .setUrlParams(listParams)
+      .addSuccess(pageOf(Conversation))
+      .addError(Refusal.Unprocessable)
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "List the conversations of a project",
+          description:
+            "(ours) The one that was updated last first: `updated_at` is when it was created or changed, got a message, or was named by the submission of a run. A conversation that a run has made for itself is not in the list until it gets a title, metadata or a message, or another submission names it. `text` is in the title. `agent_id` is the agent of one of the 100 newest runs of the conversation, and `metadata.customer.plan` a value in its metadata; both may be there several times: the conversations have one of the values. `updated_after` and `updated_before` bound `updated_at`, the second is not in it. A page with conditions on the title, the agent or metadata looks at 5,000 conversations at most, so it may be short or empty while there is a next one. 422 `invalid_filter` where the name of a condition is none.",
+        }),
+      ),
+  )
+  .add(
     HttpApiEndpoint.get("conversation", "/conversations/:conversation_id")
       .setPath(conversationPath)
       .addSuccess(Conversation)
@@ -54,6 +83,18 @@ export const group = HttpApiGroup.make("conversations")
         OpenApi.annotations({
           summary: "Read a conversation",
           description: "Its messages are at …/messages.",
+        }),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.patch("change", "/conversations/:conversation_id")
+      .setPath(conversationPath)
+      .setPayload(strict(ConversationChange))
+      .addSuccess(Conversation)
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Change a conversation",
+          description: "Absent fields stay, null removes. New `metadata` takes the place of all of it.",
         }),
       ),
   )

@@ -5,7 +5,7 @@ import { integerText, pageParams, Timestamp } from "../Wire.js"
 import * as Labels from "../Wire/Labels.js"
 
 /** A condition that may stand there several times: the runs have one of its values. */
-const repeated = <A, I>(schema: Schema.Schema<A, I>) =>
+export const repeated = <A, I>(schema: Schema.Schema<A, I>) =>
   Schema.optional(
     Schema.Array(schema).pipe(
       Schema.minItems(1),
@@ -48,9 +48,12 @@ export const listParams = {
   created_before: Schema.optional(Timestamp),
 }
 
+/** A text that a title has. */
+export const searchText = Schema.optional(Schema.String.pipe(Schema.minLength(1), Schema.maxLength(200)))
+
 /** The further conditions of a search. */
 const searched = {
-  text: Schema.optional(Schema.String.pipe(Schema.minLength(1), Schema.maxLength(200))),
+  text: searchText,
   from: Schema.optional(Timestamp),
   to: Schema.optional(Timestamp),
   attempt: Schema.optional(integerText(1, 1_000_000)),

@@ -21,6 +21,12 @@ export const NewConversation = Schema.Struct({
   metadata: nullish(Description),
 }).annotations({ identifier: "NewConversation" })
 
+/** What changes of a conversation. A field that is absent stays, one that is null is removed. */
+export const ConversationChange = Schema.Struct({
+  title: Conversations.NewConversation.fields.title,
+  metadata: Schema.optional(Schema.NullOr(Description)),
+}).annotations({ identifier: "ConversationChange" })
+
 export const Message = renamed({
   id: Ids.MessageId,
   conversationId: Ids.ConversationId,

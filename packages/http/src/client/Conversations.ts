@@ -2,6 +2,7 @@ import { Conversations } from "@runlease/core"
 import { type Context, DateTime, Effect, Option, Schema } from "effect"
 import * as Api from "../Api/Conversations.js"
 import { Message } from "../Wire/Conversation.js"
+import * as Conditions from "./Conditions.js"
 import * as Endpoints from "./Endpoints.js"
 import type { Transport } from "./Transport.js"
 
@@ -30,6 +31,33 @@ export const make: Effect.Effect<
       call(
         "conversation",
         { operation: "Conversations.get", path: { conversation_id: conversationId } },
+        ["ConversationNotFound"],
+        { conversationId },
+      ),
+
+    list: Effect.fnUntraced(function* ({ agentId, cursor, from, limit, metadata, text, to } = {}) {
+      const query = {
+        cursor,
+        limit,
+        // No condition on the title is an empty text.
+        text: text === "" ? undefined : text,
+        agent_id: Conditions.listOf(agentId),
+        updated_after: from,
+        updated_before: to,
+        ...Conditions.onMetadata(metadata),
+      }
+      const { data, page_info } = yield* call("list", { query }, ["InvalidCursor"], { cursor })
+      return { items: data, next: page_info.next }
+    }),
+
+    update: (conversationId, change) =>
+      call(
+        "change",
+        {
+          operation: "Conversations.update",
+          path: { conversation_id: conversationId },
+          body: change,
+        },
         ["ConversationNotFound"],
         { conversationId },
       ),

@@ -117,6 +117,11 @@ const matches =
     (options?.roots !== true || run.parentRunId === null) &&
     MetadataFilter.matches(options?.metadata ?? {}, run.metadata)
 
+const conversations = Effect.map(Conversations.make, (all): ConversationsPort.Conversations["Type"] => ({
+  ...all,
+  list: lacking("Conversations.list", "list conversations"),
+}))
+
 /** The server takes a run of a conversation, which has its request. */
 const makeSubmit = Effect.gen(function* () {
   const send = yield* Runs.makeSend
@@ -241,7 +246,7 @@ export const layer = (
   )
   const ports = Layer.mergeAll(
     Layer.effect(ClaimsPort.Claims, claims),
-    Layer.effect(ConversationsPort.Conversations, Conversations.make),
+    Layer.effect(ConversationsPort.Conversations, conversations),
     Layer.effect(LeasesPort.Leases, leases),
     Layer.succeed(LimitsPort.Limits, limits),
     Layer.effect(RunLogPort.RunLog, log),

@@ -1,9 +1,8 @@
 /** Runs over HTTP: submissions, reads, and what becomes of them. */
-import { ControlPlaneError, Ids, type Interrupt, OneOrMore, Run, Runs } from "@runlease/core"
-import { Context, Effect, Record, Schema, Array, Either, Option } from "effect"
+import { ControlPlaneError, Ids, type Interrupt, Run, Runs } from "@runlease/core"
+import { Array, Context, Effect, Either, Option, Schema } from "effect"
 import * as ConversationsApi from "../Api/Conversations.js"
 import type { BatchAnswer, Submitted } from "../Api/RunBodies.js"
-import { metadataName } from "../Api/RunFilter.js"
 import * as Api from "../Api/Runs.js"
 import * as Workers from "../Api/Workers.js"
 import { type CanonicalRun, fromOutcome, toRun as shownRun } from "../Wire/Run.js"
@@ -12,6 +11,7 @@ import { Submission } from "../Wire/Submission.js"
 import * as Refusal from "../contract/Refusal.js"
 import type { About } from "../contract/Verdict.js"
 import * as Verdicts from "../contract/Verdicts.js"
+import * as Conditions from "./Conditions.js"
 import * as Endpoints from "./Endpoints.js"
 import { Credentials, lacks, type Transport } from "./Transport.js"
 
@@ -217,15 +217,11 @@ export const makeSubmissions: Effect.Effect<
   }
 })
 
-/** A list without values is no condition. */
-const listOf = <A>(values: OneOrMore.OneOrMore<A> | undefined): ReadonlyArray<A> | undefined =>
-  values === undefined || (Array.isArray(values) && values.length === 0) ? undefined : Array.ensure(values)
-
 /** Of these conditions, those that a query names as the Api does. */
 const conditionsOf = (options: Omit<Runs.ListRuns, "cursor" | "limit" | "metadata">) => ({
-  status: listOf(options.status),
-  agent_id: listOf(options.agentId),
-  error_code: listOf(options.errorCode),
+  status: Conditions.listOf(options.status),
+  agent_id: Conditions.listOf(options.agentId),
+  error_code: Conditions.listOf(options.errorCode),
   roots: options.roots === true ? true : undefined,
   sort_order: options.oldestFirst === true ? ("asc" as const) : undefined,
   conversation_id: options.conversationId,
@@ -268,13 +264,12 @@ export const make: Effect.Effect<
 
     list: Effect.fnUntraced(
       function* (options) {
-        const { cursor, limit, metadata = {}, ...conditions } = options ?? {}
-        // The conditions on metadata have their paths in their names.
+        const { cursor, limit, metadata, ...conditions } = options ?? {}
         const query = {
           cursor,
           limit,
           ...conditionsOf(conditions),
-          ...(Record.mapKeys(metadata, metadataName) as {}),
+          ...Conditions.onMetadata(metadata),
         }
         const { data, page_info } = yield* call("list", { query }, ["InvalidCursor"], { cursor })
         const items = yield* Effect.forEach(data, lookup.toRun, { concurrency: 8 })

@@ -1,11 +1,12 @@
 import { Access, Conversations, type Ids, Run, Runs } from "@runlease/core"
 import { Cache, Context, Data, Duration, Effect, Exit, identity } from "effect"
 import { lastEventIdHeader } from "../Api/EventStream.js"
-import { Message } from "../Wire/Conversation.js"
+import { Conversation, Message } from "../Wire/Conversation.js"
 import { CurrentPrincipal } from "../contract/Principal.js"
 import * as Caller from "./Caller.js"
 import { group } from "./Group.js"
 import * as ListRows from "./ListRows.js"
+import * as MetadataQuery from "./MetadataQuery.js"
 import { ProjectPortsCache } from "./ProjectPorts.js"
 import * as ReachedRun from "./ReachedRun.js"
 import * as Workers from "./Workers.js"
@@ -67,6 +68,24 @@ export const layer = group("conversations", (handlers) =>
             Conversations.Conversations,
           )
           return yield* conversations.get(path.conversation_id)
+        }),
+      )
+      .handle("list", ({ urlParams }) =>
+        Effect.gen(function* () {
+          const conversations = Context.get(yield* Caller.ports, Conversations.Conversations)
+          const { agent_id: agentId, updated_after: from, updated_before: to, ...others } = urlParams
+          const filter = { ...others, agentId, from, to, ...(yield* MetadataQuery.read) }
+          const page = yield* conversations.list(filter)
+          return yield* ListRows.respond(Conversation, page, identity, ({ id }) => id, urlParams)
+        }),
+      )
+      .handle("change", ({ path, payload }) =>
+        Effect.gen(function* () {
+          const conversations = Context.get(
+            yield* Caller.conversation(["write"], path.conversation_id),
+            Conversations.Conversations,
+          )
+          return yield* conversations.update(path.conversation_id, payload)
         }),
       )
       .handle("addMessage", ({ path, payload }) =>

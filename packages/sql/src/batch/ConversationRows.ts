@@ -2,6 +2,7 @@
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Ids, RequestSnapshot } from "@runlease/core"
 import { RunRows } from "@runlease/store"
+import type { Statement } from "@effect/sql/Statement"
 import { DateTime, Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"
@@ -103,3 +104,15 @@ export const read = (
       }
     })
   })
+
+const nameColumns = { project_id: "text", id: "text" } as const
+
+/** Says that somebody uses these conversations: the list of conversations has them, as updated now. */
+export const touch = (
+  { dialect, sql }: Database,
+  names: ReadonlyArray<{ readonly project_id: string; readonly id: string }>,
+  now: number,
+): Statement<object> =>
+  sql<object>`UPDATE conversations SET updated_at = ${now}, listed = 1 WHERE conversation_pk IN (
+    SELECT c.conversation_pk FROM ${dialect.rows(nameColumns, names)} v
+    JOIN conversations c ON c.project_id = v.project_id AND c.id = v.id ${dialect.lockShared("c", "c.conversation_pk")})`

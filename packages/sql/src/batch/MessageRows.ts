@@ -6,6 +6,7 @@ import type { RunRows } from "@runlease/store"
 import { Array, Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"
+import { touch } from "./ConversationRows.js"
 
 const columns = {
   nth: "integer",
@@ -18,10 +19,11 @@ const columns = {
 
 /** Adds the messages to runs, in their order. */
 export const insert = (
-  { dialect, sql }: Database,
+  database: Database,
   changes: ReadonlyArray<RunRows.Change>,
   now: number,
 ): ReadonlyArray<Statement<object>> => {
+  const { dialect, sql } = database
   const rows = changes.flatMap(({ after: { spec }, details: { messages = [] } }) =>
     messages.map(({ id, key, parts }) => ({
       project_id: spec.projectId,
@@ -38,9 +40,11 @@ export const insert = (
       SELECT c.conversation_pk, v.id, 'user', v.parts, v.idempotency_key, ${now}
       FROM ${dialect.rows(columns, numbered)} v
       JOIN conversations c ON c.project_id = v.project_id AND c.id = v.conversation_id ORDER BY v.nth`,
-    sql<object>`UPDATE conversations SET updated_at = ${now} WHERE conversation_pk IN (
-      SELECT c.conversation_pk FROM ${dialect.rows(columns, numbered)} v
-      JOIN conversations c ON c.project_id = v.project_id AND c.id = v.conversation_id)`,
+    touch(
+      database,
+      rows.map(({ conversation_id: id, project_id }) => ({ project_id, id })),
+      now,
+    ),
   ]
 }
 

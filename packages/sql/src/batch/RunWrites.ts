@@ -27,6 +27,7 @@ import * as RunRow from "../rows/RunRow.js"
 import { sessionColumns, sessionRow } from "../rows/SessionRow.js"
 import * as CounterQueries from "./CounterQueries.js"
 import * as InputRows from "./InputRows.js"
+import * as ConversationRows from "./ConversationRows.js"
 import * as LabelRows from "./LabelRows.js"
 import * as MessageRows from "./MessageRows.js"
 
@@ -184,8 +185,11 @@ export const insert = (
     const labels = runs.flatMap(({ details, state: { spec } }, index) =>
       LabelRows.rowsOf(spec.projectId, keys[index]!, details.labels),
     )
-    const conversations = runs.flatMap(({ newConversation, state: { spec } }) =>
-      newConversation ? [RunRow.newConversationRow(spec, now)] : [],
+    const conversations = runs.flatMap(({ conversation, state: { spec } }) =>
+      conversation === "new" ? [RunRow.newConversationRow(spec, now)] : [],
+    )
+    const named = runs.flatMap(({ conversation, state: { spec } }) =>
+      conversation === "named" ? [{ project_id: spec.projectId, id: spec.conversationId }] : [],
     )
     yield* database.dialect.write([
       ...insertStates(database, states),
@@ -194,6 +198,7 @@ export const insert = (
       ...(conversations.length === 0
         ? []
         : [BulkStatements.insert(database, "conversations", RunRow.conversationColumns, conversations)]),
+      ...(named.length === 0 ? [] : [ConversationRows.touch(database, named, now)]),
     ])
     return keys
   })

@@ -120,6 +120,9 @@ export interface Dialect {
   /** Ends a SELECT that locks its rows of `alias` for writing, in the order of `key`: waits for other transactions. */
   readonly lock: (alias: string, key: string) => Fragment
 
+  /** Like `lock`, for rows whose names stay: it does not wait for those that `keep` has. */
+  readonly lockShared: (alias: string, key: string) => Fragment
+
   /** Like `lock`, but skips rows that another transaction is writing. */
   readonly lockFree: (alias: string) => Fragment
 

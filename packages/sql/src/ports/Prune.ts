@@ -140,7 +140,7 @@ const pruneConversations = Effect.fnUntraced(function* (
     return found.length > due.length
   }
   // A conversation that is deleted in part is hidden from everyone.
-  yield* sql`UPDATE conversations SET id = ${hiddenId(0)} || conversation_pk
+  yield* sql`UPDATE conversations SET id = ${hiddenId(0)} || conversation_pk, listed = 0
     WHERE conversation_pk IN (SELECT run_pk FROM ${unused} v)`
   return true
 })

@@ -1,7 +1,8 @@
 /** Conversations on SQL. */
-import { Conversations, Ids, Page } from "@runlease/core"
-import { KeysetPage } from "@runlease/store"
+import { type ControlPlaneUnavailable, Conversations, Ids, Page } from "@runlease/core"
+import { ConversationSearch, KeysetPage, SummaryRows } from "@runlease/store"
 import { DateTime, Effect, Either, Function } from "effect"
+import { keyRows } from "../batch/RunQueries.js"
 import { fromJson, toJson } from "../rows/Fields.js"
 import type { SqlStore } from "../batch/SqlStore.js"
 
@@ -55,12 +56,84 @@ interface Create {
   readonly fields: Conversations.NewConversation
 }
 
+interface Update {
+  readonly projectId: Ids.ProjectId
+  readonly conversationId: Ids.ConversationId
+  readonly change: Conversations.ConversationChange
+}
+
 interface Add {
   readonly projectId: Ids.ProjectId
   readonly conversationId: Ids.ConversationId
   readonly id: string
   readonly message: Conversations.NewMessage
 }
+
+interface CandidateRow {
+  readonly conversation_pk: number
+  readonly updated_at: number
+  readonly title: string | null
+  readonly bytes: number
+  readonly has_agent: number
+  readonly metadata: string | null
+}
+
+const metadataBytes = "COALESCE(octet_length(c.metadata), 0)"
+
+/** The conversations of a project as a list of them reads them. */
+const rowsOf = (
+  { dialect, read, sql, ...database }: SqlStore,
+  projectId: Ids.ProjectId,
+): ConversationSearch.ConversationRows<ControlPlaneUnavailable.ControlPlaneUnavailable> => ({
+  candidates: ({ after, agentIds, from, limit, needsMetadata }) => {
+    const agents = dialect.rows(
+      { id: "text" },
+      agentIds.map((id) => ({ id })),
+    )
+    const hasAgent =
+      agentIds.length === 0
+        ? sql.literal("1")
+        : sql`CASE WHEN EXISTS (
+            SELECT 1 FROM (
+              SELECT r.agent_id FROM runs r WHERE r.conversation_id = c.id AND r.project_id = ${projectId}
+              ORDER BY r.run_pk DESC LIMIT ${Conversations.maxAgentRuns}
+            ) newest WHERE newest.agent_id IN (SELECT id FROM ${agents} a)
+          ) THEN 1 ELSE 0 END`
+    const metadata = needsMetadata
+      ? `CASE WHEN ${metadataBytes} <= ${SummaryRows.maxMetadata} THEN c.metadata END`
+      : "NULL"
+    return Effect.map(
+      read(
+        "Conversations.list",
+        sql<CandidateRow>`SELECT c.conversation_pk, c.updated_at, c.title,
+            ${sql.literal(`${metadataBytes} AS bytes, ${metadata} AS metadata`)}, ${hasAgent} AS has_agent
+          FROM conversations c
+          WHERE c.project_id = ${projectId} AND c.listed = 1 AND c.updated_at >= ${from}
+            AND (c.updated_at, c.conversation_pk) < (${after.updatedAt}, ${after.key})
+          ORDER BY c.updated_at DESC, c.conversation_pk DESC LIMIT ${limit}`,
+      ),
+      (rows) =>
+        rows.map((row) => ({
+          key: row.conversation_pk,
+          updatedAt: row.updated_at,
+          title: row.title,
+          bytes: Number(row.bytes),
+          hasAgent: row.has_agent === 1,
+          metadata: fromJson(row.metadata),
+        })),
+    )
+  },
+
+  find: (keys) =>
+    Effect.map(
+      read(
+        "Conversations.list",
+        sql<ConversationRow>`SELECT c.* FROM ${keyRows({ dialect, sql, ...database }, keys)} v
+          JOIN conversations c ON c.conversation_pk = v.run_pk`,
+      ),
+      (rows) => rows.map((row) => [row.conversation_pk, toConversation(row)] as const),
+    ),
+})
 
 export const make = (
   store: SqlStore,
@@ -79,6 +152,7 @@ export const make = (
       project_id: projectId,
       title: fields.title ?? null,
       metadata: toJson(fields.metadata),
+      listed: 1,
       created_at: now,
       updated_at: now,
     })} ON CONFLICT (project_id, id) DO NOTHING`
@@ -89,6 +163,35 @@ export const make = (
   const create = writer.operation<Create, Conversations.Conversation, Conversations.Conversation>({
     name: "Conversations.create",
     decide: (requests, { now }) => Effect.forEach(requests, (request) => createOne(request, now)),
+    answer: Function.identity,
+  })
+
+  const updateOne = Effect.fnUntraced(function* (
+    { change: { metadata, title }, conversationId, projectId }: Update,
+    now: number,
+  ) {
+    const changed = {
+      updated_at: now,
+      listed: 1,
+      ...(title === undefined ? {} : { title }),
+      ...(metadata === undefined ? {} : { metadata: toJson(metadata) }),
+    }
+    const [row] = yield* sql<ConversationRow>`UPDATE conversations SET ${sql.update(changed)}
+      WHERE project_id = ${projectId} AND id = ${conversationId} RETURNING *`
+    return Either.fromNullable(
+      row && toConversation(row),
+      () => new Conversations.ConversationNotFound({ conversationId }),
+    )
+  })
+
+  const update = writer.operation<
+    Update,
+    Conversations.Conversation,
+    Conversations.Conversation,
+    Conversations.ConversationNotFound
+  >({
+    name: "Conversations.update",
+    decide: (requests, { now }) => Effect.forEach(requests, (request) => updateOne(request, now)),
     answer: Function.identity,
   })
 
@@ -114,7 +217,7 @@ export const make = (
       idempotency_key: key ?? null,
       created_at: now,
     })} RETURNING *`
-    yield* sql`UPDATE conversations SET updated_at = ${now} WHERE conversation_pk = ${conversation_pk}`
+    yield* sql`UPDATE conversations SET updated_at = ${now}, listed = 1 WHERE conversation_pk = ${conversation_pk}`
     return Either.right(toMessage(conversationId)(row!))
   })
 
@@ -141,6 +244,10 @@ export const make = (
       const id = fields.id ?? Ids.ConversationId.make(yield* Ids.uuidV7)
       return yield* create({ projectId, id, fields })
     }),
+
+    list: (request = {}) => ConversationSearch.list(rowsOf(store, projectId), request),
+
+    update: (conversationId, change) => update({ projectId, conversationId, change }),
 
     get: (id) => Effect.map(get("Conversations.get", projectId, id), toConversation),
 

@@ -97,6 +97,7 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
     lockRuns: PostgresTransaction.lockRuns(sql, rows),
     holding: PostgresTransaction.holding,
     lock: (alias, key) => sql.literal(`ORDER BY ${key} FOR UPDATE OF ${alias}`),
+    lockShared: (alias, key) => sql.literal(`ORDER BY ${key} FOR NO KEY UPDATE OF ${alias}`),
     lockFree: (alias) => sql.literal(`FOR UPDATE OF ${alias} SKIP LOCKED`),
     keep: (alias) => sql.literal(`FOR KEY SHARE OF ${alias}`),
     lockNames: (names) =>

@@ -52,7 +52,7 @@ CREATE TABLE conversations (
     metadata TEXT,
     runless INTEGER NOT NULL DEFAULT 0,
     created_at INTEGER NOT NULL,
-    updated_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL, listed INTEGER NOT NULL DEFAULT 0,
     UNIQUE (project_id, id)
   );
 CREATE INDEX conversations_runless ON conversations (project_id, updated_at) WHERE runless = 1;
@@ -403,6 +403,7 @@ CREATE INDEX webhook_deliveries_dead ON webhook_deliveries (project_id, endpoint
       WHERE status = 'dead';
 CREATE INDEX webhook_deliveries_finished ON webhook_deliveries (project_id, finished_at)
       WHERE finished_at IS NOT NULL;
+CREATE INDEX conversations_listed ON conversations (project_id, updated_at, conversation_pk) WHERE listed = 1;
 INSERT INTO runlease_migrations (migration_id, name) VALUES
   (1, 'ControlPlane'),
   (2, 'Counters'),
@@ -426,5 +427,6 @@ INSERT INTO runlease_migrations (migration_id, name) VALUES
   (20, 'SigningKeys'),
   (21, 'Vacuum'),
   (22, 'Outbox'),
-  (23, 'Webhooks');
+  (23, 'Webhooks'),
+  (24, 'Conversations');
 `

@@ -166,6 +166,7 @@ export const dialect = (
     lockRuns: () => ({ statements: [], check: () => Effect.void }),
     holding: (effect) => effect,
     lock: () => sql.literal(""),
+    lockShared: () => sql.literal(""),
     lockFree: () => sql.literal(""),
     keep: () => sql.literal(""),
     lockNames: () => Effect.void,

@@ -168,6 +168,9 @@ const makePlain = (database: Sqlite.Database): PlainRows => {
   const insertRun = valuesInserter(prepare, "runs", runColumns)
   const insertInput = inserter(prepare, "inputs", inputColumns)
   const insertConversation = inserter(prepare, "conversations", conversationColumns)
+  const touchConversation = prepare(
+    "UPDATE conversations SET updated_at = ?, listed = 1 WHERE project_id = ? AND id = ?",
+  )
   const insertState = byTable((table) => valuesInserter(prepare, table, stateColumns[table]))
   const insertLabel = prepare("INSERT INTO run_labels (project_id, name, value, run_pk) VALUES (?, ?, ?, ?)")
   const insertEvent = prepare(
@@ -263,7 +266,9 @@ const makePlain = (database: Sqlite.Database): PlainRows => {
         insertState[tableOf(run.state)](stateValues(key, run.state))
         const { labels } = run.details
         for (const name in labels) insertLabel.run(run.state.spec.projectId, name, labels[name]!, key)
-        if (run.newConversation) insertConversation(newConversationRow(run.state.spec, now))
+        const { spec } = run.state
+        if (run.conversation === "new") insertConversation(newConversationRow(spec, now))
+        else if (run.conversation === "named") touchConversation.run(now, spec.projectId, spec.conversationId)
         keys.push(key)
       }
       return keys

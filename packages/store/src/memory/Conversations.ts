@@ -2,18 +2,28 @@
  * Conversations over the state in memory.
  */
 import {
+  type Conversation,
   type ConversationMessage,
   ConversationNotFound,
   type Conversations,
+  maxAgentRuns,
   type NewConversation,
   storedKey,
 } from "@runlease/core/Conversations"
 import * as Ids from "@runlease/core/Ids"
 import { lengthOf } from "@runlease/core/Json"
 import { keysOf } from "@runlease/core/Page"
-import { Effect, Either } from "effect"
+import { DateTime, Effect, Either } from "effect"
+import * as ConversationSearch from "../rows/ConversationSearch.js"
 import * as KeysetPage from "../rows/KeysetPage.js"
+import { maxMetadata } from "../rows/SummaryRows.js"
 import * as State from "./State.js"
+
+/** Changes a conversation that somebody uses, so that the list has it. */
+export const touch = (record: State.ConversationRecord, change: Partial<Conversation>): void => {
+  record.conversation = { ...record.conversation, ...change }
+  record.listed = true
+}
 
 /** Adds an empty conversation. */
 export const newConversation = (
@@ -22,7 +32,10 @@ export const newConversation = (
   id: Ids.ConversationId,
   fields: NewConversation = {},
 ): State.ConversationRecord => {
+  step.state.lastConversation += 1
   const record: State.ConversationRecord = {
+    key: step.state.lastConversation,
+    listed: false,
     conversation: {
       id,
       projectId,
@@ -38,8 +51,51 @@ export const newConversation = (
   return record
 }
 
+/** The conversations of a project as a list of them reads them. */
+const rowsOf = ({ conversations, runs }: State.ProjectState): ConversationSearch.ConversationRows<never> => {
+  const agentsOf = (id: Ids.ConversationId) =>
+    Array.from(runs.values(), ({ state: run }) => run.spec)
+      .filter(({ conversationId }) => conversationId === id)
+      .slice(-maxAgentRuns)
+      .map(({ agentId }) => agentId)
+  return {
+    candidates: ({ after, agentIds, from, limit, needsMetadata }) =>
+      Effect.sync(() =>
+        Array.from(conversations.values())
+          .filter(({ listed }) => listed)
+          .map((record) => ({ ...record, updatedAt: DateTime.toEpochMillis(record.conversation.updatedAt) }))
+          .filter(
+            ({ key, updatedAt }) =>
+              updatedAt >= from &&
+              (updatedAt < after.updatedAt || (updatedAt === after.updatedAt && key < after.key)),
+          )
+          .sort((a, b) => b.updatedAt - a.updatedAt || b.key - a.key)
+          .slice(0, limit)
+          .map(({ conversation: { id, metadata, title }, key, updatedAt }) => {
+            const bytes = lengthOf(metadata)
+            return {
+              key,
+              updatedAt,
+              title,
+              bytes,
+              hasAgent: agentIds.length === 0 || agentsOf(id).some((agentId) => agentIds.includes(agentId)),
+              metadata: needsMetadata && bytes <= maxMetadata ? metadata : null,
+            }
+          }),
+      ),
+    find: (keys) =>
+      Effect.sync(() =>
+        Array.from(conversations.values()).flatMap(({ conversation, key }) =>
+          keys.includes(key) ? [[key, conversation] as const] : [],
+        ),
+      ),
+  }
+}
+
 export const make = (state: State.State, projectId: Ids.ProjectId): Conversations["Type"] => {
-  const { conversations } = State.projectOf(state, projectId)
+  const project = State.projectOf(state, projectId)
+  const { conversations } = project
+  const rows = rowsOf(project)
 
   const find = (id: Ids.ConversationId): Either.Either<State.ConversationRecord, ConversationNotFound> =>
     Either.fromNullable(conversations.get(id), () => new ConversationNotFound({ conversationId: id }))
@@ -48,10 +104,26 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Conversation
     create: Effect.fnUntraced(function* (fields = {}) {
       const id = fields.id ?? Ids.ConversationId.make(yield* Ids.uuidV7)
       return yield* State.step(state, (step) => {
-        const record = conversations.get(id) ?? newConversation(step, projectId, id, fields)
+        const before = conversations.get(id)
+        const record = before ?? newConversation(step, projectId, id, fields)
+        if (before === undefined) record.listed = true
         return Either.right(record.conversation)
       })
     }),
+
+    list: (request = {}) => ConversationSearch.list(rows, request),
+
+    update: (conversationId, { metadata, title }) =>
+      State.step(state, ({ at }) =>
+        Either.map(find(conversationId), (record) => {
+          touch(record, {
+            updatedAt: at,
+            ...(title === undefined ? {} : { title }),
+            ...(metadata === undefined ? {} : { metadata }),
+          })
+          return record.conversation
+        }),
+      ),
 
     get: (id) => Either.map(find(id), ({ conversation }) => conversation),
 
@@ -74,7 +146,7 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Conversation
           }
           record.messages.push(message)
           if (idempotencyKey !== undefined) record.byIdempotencyKey.set(idempotencyKey, message)
-          record.conversation = { ...record.conversation, updatedAt: at }
+          touch(record, { updatedAt: at })
           return message
         }),
       )

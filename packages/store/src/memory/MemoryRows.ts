@@ -29,7 +29,7 @@ import * as DebounceRules from "../rules/DebounceRules.js"
 import type { RunSpec } from "../rules/RunState.js"
 import * as RunTransitions from "../rules/RunTransitions.js"
 import { isRunnable } from "../rules/Transition.js"
-import { newConversation } from "./Conversations.js"
+import { newConversation, touch } from "./Conversations.js"
 import * as MemoryCounters from "./MemoryCounters.js"
 import * as MemoryFlows from "./MemoryFlows.js"
 import * as MemoryLimits from "./MemoryLimits.js"
@@ -103,7 +103,7 @@ const addMessage = (state: State.State, spec: RunSpec, { id, key, parts }: UserM
   }
   record.messages.push(message)
   if (key !== undefined) record.byIdempotencyKey.set(key, message)
-  record.conversation = { ...record.conversation, updatedAt: at }
+  touch(record, { updatedAt: at })
 }
 
 /** Removes the message that was added last. */
@@ -119,9 +119,16 @@ const removeMessage = (state: State.State, spec: RunSpec, { key }: UserMessage):
 const insert = (state: State.State, run: NewRun): RunKey => {
   const { conversationId, projectId, runId } = run.state.spec
   const project = State.projectOf(state, projectId)
-  if (run.newConversation) {
-    const at = DateTime.unsafeMake(state.instant)
+  const at = DateTime.unsafeMake(state.instant)
+  if (run.conversation === "new") {
     newConversation({ now: state.instant, at, state }, projectId, conversationId)
+  } else if (run.conversation === "named") {
+    const named = project.conversations.get(conversationId)!
+    const { conversation, listed } = named
+    touch(named, { updatedAt: at })
+    state.undo.push(() => {
+      Object.assign(named, { conversation, listed })
+    })
   }
   state.lastKey += 1
   const record: State.MemoryRun = {
@@ -142,7 +149,7 @@ const insert = (state: State.State, run: NewRun): RunKey => {
   state.undo.push(() => {
     project.runs.delete(runId)
     state.records.delete(record.key)
-    if (run.newConversation) project.conversations.delete(conversationId)
+    if (run.conversation === "new") project.conversations.delete(conversationId)
     State.place(state, record, true)
   })
   return record.key

@@ -41,7 +41,11 @@ export interface MemoryRun {
 export const runOf = ({ details, state }: MemoryRun): Run => toRun(state, details)
 
 export interface ConversationRecord {
+  /** Grows with each conversation of the store. */
+  readonly key: number
   conversation: Conversation
+  /** Whether the list of conversations has it. */
+  listed: boolean
   readonly messages: Array<ConversationMessage>
   readonly byIdempotencyKey: Map<string, ConversationMessage>
 }
@@ -93,6 +97,8 @@ export interface State {
   readonly recordTables: Map<string, Table<unknown>>
   /** The key of the run that was submitted last. */
   lastKey: RunKey
+  /** The key of the conversation that was added last. */
+  lastConversation: number
   /** The key of the limit that was added last. */
   lastLimit: number
   /** The instant of the transaction that is running. */
@@ -109,6 +115,7 @@ export const make: Effect.Effect<State> = Effect.map(StoreClock.make, (now) => (
   timed: new Set(),
   recordTables: new Map(),
   lastKey: 0,
+  lastConversation: 0,
   lastLimit: 0,
   instant: 0,
   undo: [],

@@ -191,14 +191,11 @@ export const make = <X>(
     // Nothing can be compared with a submission that has no name.
     SubmitRequest.request(projectId, submission, submission.publicId === undefined ? "" : textOf(submission))
 
-  const submitTo = (
-    projectId: Ids.ProjectId,
-    seed: SubmitRequest.Seed = SubmitRequest.unseeded,
-    textOf = requestText,
-  ) =>
+  const submitTo = (projectId: Ids.ProjectId, seed?: SubmitRequest.Seed, textOf = requestText) =>
     submitChecked(
       Effect.fnUntraced(function* (submission) {
-        return yield* submit({ ...(yield* requestOf(projectId, submission, textOf)), seed })
+        const request = yield* requestOf(projectId, submission, textOf)
+        return yield* submit(seed === undefined ? request : { ...request, seed })
       }),
     )
 

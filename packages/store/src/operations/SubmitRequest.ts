@@ -236,7 +236,7 @@ export const newRun = (
       },
       ...requested(request, snapshot),
       submission: sent,
-      newConversation: submission.conversationId === undefined,
+      conversation: submission.conversationId === undefined ? "new" : seed === undefined ? "named" : "kept",
     },
   }
 }

@@ -240,6 +240,8 @@ export const make = (
     Context.add(Conversations, {
       create: (conversation) => quiet("Conversation", conversations.create(conversation)),
       get: (conversationId) => quiet("Conversation", conversations.get(conversationId)),
+      list: (request) => quiet("Conversations", conversations.list(request)),
+      update: (conversationId, change) => quiet("Conversation", conversations.update(conversationId, change)),
       addMessage: (conversationId, message) =>
         quiet("Message", conversations.addMessage(conversationId, message)),
       messages: (conversationId, page) => quiet("Messages", conversations.messages(conversationId, page)),

@@ -217,7 +217,12 @@ export const examples = {
     answer: { outcome: "continued", since_event_id: 6, duplicate: false, run: pending },
   },
   "conversations.create": { sent: { title: "Reports" }, answer: conversation },
+  "conversations.list": { answer: page([conversation]) },
   "conversations.conversation": { answer: conversation },
+  "conversations.change": {
+    sent: { title: "Weekly reports", metadata: { team: "sales" } },
+    answer: { ...conversation, title: "Weekly reports", metadata: { team: "sales" } },
+  },
   "conversations.addMessage": { sent: { role: "user", parts, idempotency_key: "first" }, answer: message },
   "conversations.messages": { answer: page([message]) },
   "conversations.conversationRun": { answer: conversationRun },

@@ -1,0 +1,66 @@
+import { describe, it } from "@effect/vitest"
+import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Conversations, RequestSnapshot } from "@runlease/core"
+import { TestRuns } from "@runlease/testkit"
+import { Effect } from "effect"
+import { execute, postgres, sqlite } from "./Databases.js"
+
+/** Makes the database one of the version before. */
+const former = [
+  "DROP INDEX conversations_listed",
+  "ALTER TABLE conversations DROP COLUMN listed",
+  "DELETE FROM runlease_migrations WHERE migration_id >= 24",
+]
+
+/** 6,000 conversations that come first in the list. */
+const hay = `INSERT INTO conversations (id, project_id, title, listed, created_at, updated_at)
+  WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 6000)
+  SELECT 'conversation-' || n, p.id, 'Hay', 1, 0, 9000000000000 FROM projects p, numbers`
+
+for (const [name, database] of [
+  ["SQLite", sqlite],
+  ["PostgreSQL", postgres],
+] as const) {
+  describe(`conversations (${name})`, () => {
+    it.scopedLive("of the version before are listed where somebody used them", () =>
+      Effect.gen(function* () {
+        const made = yield* database
+        const used = yield* Effect.gen(function* () {
+          const { addMessage, create } = yield* Conversations.Conversations
+          const titled = yield* create({ title: "Report" })
+          const [said, twice] = yield* Effect.replicateEffect(TestRuns.submit(), 3)
+          yield* addMessage(said!.conversationId, {
+            role: "user",
+            parts: [RequestSnapshot.textPart("Hello")],
+          })
+          yield* TestRuns.submit({ conversationId: twice!.conversationId })
+          return [titled.id, said!.conversationId, twice!.conversationId]
+        }).pipe(Effect.provide(made.controlPlane))
+        yield* execute(made, ...former)
+        const found = yield* Effect.flatMap(Conversations.Conversations, ({ list }) => list()).pipe(
+          Effect.provide(made.controlPlane),
+        )
+        deepStrictEqual(new Set(found.items.map(({ id }) => id)), new Set(used))
+      }),
+    )
+
+    it.scopedLive("a page of a search looks at a bounded number of conversations", () =>
+      Effect.gen(function* () {
+        const made = yield* database
+        yield* Effect.gen(function* () {
+          const { create, list } = yield* Conversations.Conversations
+          const { id } = yield* create({ title: "Needle" })
+          yield* execute(made, hay)
+          const first = yield* list({ text: "needle" })
+          deepStrictEqual(first.items, [])
+          const second = yield* list({ text: "needle", cursor: first.next! })
+          deepStrictEqual(
+            second.items.map((each) => each.id),
+            [id],
+          )
+          strictEqual(second.next, null)
+        }).pipe(Effect.provide(made.controlPlane))
+      }),
+    )
+  })
+}
