@@ -30,6 +30,7 @@ import * as Fairness from "../traits/Fairness.js"
 import * as Families from "../traits/Families.js"
 import * as Limits from "../traits/Limits.js"
 import * as Webhooks from "../traits/Webhooks.js"
+import type { WebhookProjects } from "../traits/WebhookProjects.js"
 import * as WaitingClaims from "./WaitingClaims.js"
 import type * as ClaimSearch from "./ClaimSearch.js"
 import type { RememberedLeases } from "./RememberedLeases.js"
@@ -46,7 +47,7 @@ export type LimitsSeen = { -readonly [K in keyof LimitRules.ScopedLimits]: boole
 export interface Memory {
   readonly leases: RememberedLeases
   readonly limitsSeen: LimitsSeen
-  readonly webhookProjects: Webhooks.WebhookProjects
+  readonly webhookProjects: WebhookProjects
   routes: Fairness.Routes | undefined
 }
 
@@ -261,7 +262,7 @@ export const make = <X>(
     if (state.limits !== null || before.limits !== null) limits().changed(before, state)
     if (mayBeRanked(state) && FairRules.enters(before, state)) entering.add(entry)
     entry.run = { key: entry.run.key, state }
-    if (state.status !== before.status && webhookProjects.names?.has(state.spec.projectId) !== false) {
+    if (state.status !== before.status && webhookProjects.mayHave(state.spec.projectId)) {
       for (const event of WebhookRules.ofRun(state)) webhooks().add(event, entry.run)
     }
     entry.entries.push(...added)

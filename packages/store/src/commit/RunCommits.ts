@@ -17,7 +17,7 @@ import * as WaitingClaims from "./WaitingClaims.js"
 import * as RememberedLeases from "./RememberedLeases.js"
 import * as RunBatch from "./RunBatch.js"
 import * as StoreMetrics from "./StoreMetrics.js"
-import type { WebhookProjects } from "../traits/Webhooks.js"
+import * as WebhookProjects from "../traits/WebhookProjects.js"
 import { logKey, type Wakeups } from "./Wakeups.js"
 
 /**
@@ -248,7 +248,7 @@ export type RunOperation<Request, Decision, A, E, X> = Operation<
 export interface RunCommits<X> extends CommitQueue<ClaimSearch.Request, RunBatch.RunBatch<X>, X> {
   readonly limitsSeen: RunBatch.LimitsSeen
   /** The projects that may have endpoints of webhooks. */
-  readonly webhookProjects: WebhookProjects
+  readonly webhookProjects: WebhookProjects.WebhookProjects
 }
 
 /**
@@ -308,7 +308,7 @@ export const make = <X>(
     const memory: RunBatch.Memory = {
       leases: makeRemembered(),
       limitsSeen: { ...LimitRules.noScopedLimits, read: false },
-      webhookProjects: { names: undefined },
+      webhookProjects: WebhookProjects.make(),
       routes: undefined,
     }
     const queue = makeQueue<ClaimSearch.Request, RunBatch.RunBatch<X>, X>({

@@ -343,7 +343,7 @@ export const make = <X>(
         const id = yield* Ids.uuidV7
         const { sealed, secret } = yield* seal(id)
         const record = yield* createOne({ projectId, id, definition, sealed, createdBy })
-        commits.webhookProjects.names?.add(projectId)
+        commits.webhookProjects.add(projectId)
         return { endpoint: WebhookRules.toEndpoint(record), secret }
       }),
 

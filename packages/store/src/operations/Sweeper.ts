@@ -139,15 +139,10 @@ export const run = <X>(
   const projects = Effect.mapError(reads.records(webhookEndpoints).projects, (error) =>
     unavailable("Sweep", error),
   )
-  /**
-   * Notes the projects that have got endpoints, and wakes the sender of messages. A commit takes away the projects that have none, so one
-   * that gets its first endpoint meanwhile stays.
-   */
+  /** Notes the projects that have endpoints, and wakes the sender of messages. */
   const lookAtWebhooks = (due: NextDue, now: number) =>
     Effect.gen(function* () {
-      const found = due.endpoints ? yield* projects : []
-      if (webhookProjects.names === undefined) webhookProjects.names = new Set(found)
-      else for (const id of found) webhookProjects.names.add(id)
+      webhookProjects.addAll(due.endpoints ? yield* projects : [])
       if (due.deliveries !== null && due.deliveries <= now) yield* wakeups.messages
     })
   const pause = Effect.gen(function* () {

@@ -9,11 +9,7 @@ import { webhookDeliveries, webhookEndpoints } from "../rows/Records.js"
 import type { RunRows } from "../rows/RunRows.js"
 import type { DetailChanges, StoredRun } from "../rows/StoredRun.js"
 import * as WebhookRules from "../rules/WebhookRules.js"
-
-/** The projects that may have endpoints, as this process has read last; undefined before it has read them. */
-export interface WebhookProjects {
-  names: Set<string> | undefined
-}
+import type { WebhookProjects } from "./WebhookProjects.js"
 
 /** What it needs of a commit. `labelsOf`: those that the commit changes. */
 export interface Commit<X> {
@@ -43,13 +39,6 @@ export const enter = <X>({ labelsOf, now, projects, rows }: Commit<X>): Webhooks
   const happened: Array<Happened> = []
   const messages: Array<WebhookRules.DeliveryRecord> = []
 
-  /** Projects of events that have no endpoint any more are looked at again when they have one. */
-  const forget = (ids: ReadonlyArray<string>, found: ReadonlyArray<WebhookRules.EndpointRecord>): void => {
-    for (const id of ids) {
-      if (!found.some(({ projectId }) => projectId === id)) projects.names?.delete(id)
-    }
-  }
-
   const messagesOf = (
     { event, run }: Happened,
     endpoints: ReadonlyArray<WebhookRules.EndpointRecord>,
@@ -67,9 +56,10 @@ export const enter = <X>({ labelsOf, now, projects, rows }: Commit<X>): Webhooks
 
     prepare: Effect.gen(function* () {
       const ids = Array.from(new Set(happened.map(({ event }) => event.projectId)))
+      const forget = projects.reading()
       const found = yield* rows.records(webhookEndpoints).ofProjects(ids)
       const endpoints = found.map(({ record }) => record)
-      forget(ids, endpoints)
+      forget(ids.filter((id) => !endpoints.some(({ projectId }) => projectId === id)))
       // Most events are of no endpoint: those of other types are left out before their runs are read.
       const wanted = happened.filter(({ event }) =>
         endpoints.some(

@@ -1,0 +1,44 @@
+/** The projects that may have endpoints, as this process knows, so that an event of another one costs a look at a set. */
+
+export interface WebhookProjects {
+  /** Until all were read, any project may. */
+  readonly mayHave: (projectId: string) => boolean
+
+  /** Notes a project that has got an endpoint. */
+  readonly add: (projectId: string) => void
+
+  /** Notes all projects that had endpoints when they were read. One that was added meanwhile stays. */
+  readonly addAll: (projectIds: ReadonlyArray<string>) => void
+
+  /**
+   * Begins to read the endpoints of projects. The returned function forgets those that have none, but nothing where a project was added
+   * meanwhile: the reading may not have seen its endpoint.
+   */
+  readonly reading: () => (without: ReadonlyArray<string>) => void
+}
+
+export const make = (): WebhookProjects => {
+  const names = new Set<string>()
+  let allAreRead = false
+  let additions = 0
+
+  const add = (projectId: string): void => {
+    additions += 1
+    names.add(projectId)
+  }
+
+  return {
+    mayHave: (projectId) => !allAreRead || names.has(projectId),
+    add,
+    addAll: (projectIds) => {
+      projectIds.forEach(add)
+      allAreRead = true
+    },
+    reading: () => {
+      const before = additions
+      return (without) => {
+        if (additions === before) without.forEach((projectId) => names.delete(projectId))
+      }
+    },
+  }
+}
