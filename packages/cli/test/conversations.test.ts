@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { json, jsonLines, project, run, Served } from "./Processes.js"
 
 layer(Served.layer, { excludeTestServices: true })("conversations", (it) => {
-  it.scoped("are listed, shown and renamed, and a batch of runs is not in the list", () =>
+  it.scoped("are listed, shown, renamed, branched and deleted, and a batch of runs is not in the list", () =>
     Effect.gen(function* () {
       const settings = yield* project
       const runlease = (...args: ReadonlyArray<string>) => run(args, settings)
@@ -41,6 +41,25 @@ layer(Served.layer, { excludeTestServices: true })("conversations", (it) => {
         title: "Weekly report",
         messages: [{ role: "user", parts: [{ type: "text", text: "In three lines" }] }],
       })
+
+      const message = (
+        json((yield* runlease("conversations", "show", id, "--json")).stdout) as {
+          messages: [{ id: string }]
+        }
+      ).messages[0].id
+      const branched = json(
+        (yield* runlease("conversations", "branch", id, message, "--title", "Shorter", "--json")).stdout,
+      )
+      expect(branched).toMatchObject({ title: "Shorter" })
+      const open = yield* runlease("conversations", "remove", id)
+      expect([open.code, open.stderr]).toEqual([1, expect.stringContaining("cancel it first")])
+      yield* Effect.forEach(["said-1", "said-2"], (run) => runlease("cancel", run))
+      expect((yield* runlease("conversations", "remove", id)).stdout).toBe(
+        `Deleted conversation ${id} and its runs\n`,
+      )
+      expect((yield* runlease("runs", "get", "said-1")).code).toBe(1)
+      const left = yield* runlease("conversations", "show", branched["id"] as string)
+      expect(left.stdout).toContain("user: In three lines")
 
       const unknown = yield* runlease("conversations", "show", "00000000-0000-4000-8000-000000000000")
       expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining("does not exist")])

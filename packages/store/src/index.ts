@@ -1,6 +1,7 @@
 /** What stores and servers import: the tables of a store as ports, the rules over them, and the control plane in memory. */
 export * as BulkRules from "./rules/BulkRules.js"
 export * as ChildTransitions from "./rules/ChildTransitions.js"
+export * as BranchRules from "./rules/BranchRules.js"
 export * as ConversationSearch from "./rows/ConversationSearch.js"
 export * as CounterRows from "./rows/CounterRows.js"
 export * as Counters from "./rules/Counters.js"

@@ -1,4 +1,4 @@
-/** What every `Conversations` must do: create conversations once and store their messages in order, list and change them. */
+/** What every `Conversations` must do: create conversations once and store their messages in order, list, change, branch and delete them. */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
@@ -7,6 +7,7 @@ import * as Ids from "@runlease/core/Ids"
 import { textPart } from "@runlease/core/RequestSnapshot"
 import { Runs } from "@runlease/core/Runs"
 import { Effect, type Layer } from "effect"
+import * as Ends from "./conversations/Ends.js"
 import * as Lists from "./conversations/Lists.js"
 import * as TestRuns from "./TestRuns.js"
 
@@ -16,6 +17,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
 
   describe(`Conversations (${name})`, () => {
     Lists.tests(test)
+    Ends.tests(test)
 
     test(
       "create makes a conversation, and get returns it",

@@ -127,6 +127,12 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
           ["Conversations.list", conversations.list(), {}],
           ["Conversations.update", conversations.update(conversationId, { title: "a" }), ofConversation],
           [
+            "Conversations.branch",
+            conversations.branch(conversationId, { messageId: Ids.MessageId.make("none") }),
+            ofConversation,
+          ],
+          ["Conversations.remove", conversations.remove(conversationId), ofConversation],
+          [
             "Conversations.addMessage",
             conversations.addMessage(conversationId, { role: "user", parts: [] }),
             ofConversation,

@@ -1,5 +1,5 @@
 /**
- * `runlease conversations`: lists, shows and changes conversations.
+ * `runlease conversations`: lists, shows, changes, branches and deletes conversations.
  */
 import { Command, Options } from "@effect/cli"
 import { Conversations, Ids } from "@runlease/core"
@@ -129,7 +129,54 @@ const rename = Command.make(
   ]),
 )
 
+const branch = Command.make(
+  "branch",
+  {
+    ...common,
+    conversationId,
+    messageId: positional(
+      "message-id",
+      Ids.MessageId,
+      "Its last message, as conversations show --json shows it",
+    ),
+    title: Flag.text("title", Ids.visibleText(512)).pipe(
+      Options.withDescription("The title of the branch; that of the conversation when absent"),
+      Options.optional,
+    ),
+  },
+  ({ connection, conversationId: id, json, messageId, title }) =>
+    Effect.gen(function* () {
+      const conversations = yield* Conversations.Conversations
+      const made = yield* conversations.branch(id, { messageId, title: Option.getOrUndefined(title) })
+      yield* json
+        ? Output.json(ConversationLines.toJson(made))
+        : Console.log(`Conversation ${made.id} is the branch`)
+    }).pipe(Settings.withClient(connection)),
+).pipe(
+  Describe.command("Begin another conversation with copies of the messages up to one. Runs are not copied.", [
+    "runlease conversations branch CONVERSATION MESSAGE --title 'By train'",
+  ]),
+)
+
+const remove = Command.make(
+  "remove",
+  { ...common, conversationId },
+  ({ connection, conversationId: id, json }) =>
+    Effect.gen(function* () {
+      const conversations = yield* Conversations.Conversations
+      yield* conversations.remove(id)
+      yield* json
+        ? Output.json({ id, deleted: true })
+        : Console.log(`Deleted conversation ${id} and its runs`)
+    }).pipe(Settings.withClient(connection)),
+).pipe(
+  Describe.command(
+    "Delete a conversation with its messages, its runs and their logs, for good. A run that has not ended is to be cancelled first.",
+    ["runlease conversations remove CONVERSATION"],
+  ),
+)
+
 export const command = Command.make("conversations").pipe(
-  Describe.command("List, show and change conversations."),
-  Command.withSubcommands([list, show, rename]),
+  Describe.command("List, show, change, branch and delete conversations."),
+  Command.withSubcommands([list, show, rename, branch, remove]),
 )

@@ -25,6 +25,16 @@ export const NewConversation = Schema.Struct({
 })
 export type NewConversation = typeof NewConversation.Type
 
+/** Where a branch begins. Its title is that of the conversation where none is given. An id that exists returns the conversation that is there. */
+export const NewBranch = Schema.Struct({
+  ...Struct.pick(NewConversation.fields, "id", "title"),
+  messageId: Ids.MessageId,
+})
+export type NewBranch = typeof NewBranch.Type
+
+/** The most messages of a branch, and the most bytes of JSON that they have. */
+export const maxBranch = { messages: 1000, bytes: 4 * 1024 * 1024 } as const
+
 /** What changes of a conversation. A field that is absent stays. */
 export const ConversationChange = Schema.Struct(Struct.pick(NewConversation.fields, "title", "metadata"))
 export type ConversationChange = typeof ConversationChange.Type
@@ -84,6 +94,31 @@ export class ConversationNotFound extends Schema.TaggedError<ConversationNotFoun
   }
 }
 
+/** A run of the conversation is needed: it has not ended, or its parent or one of its children has not. */
+export class ConversationInUse extends Schema.TaggedError<ConversationInUse>(
+  "@runlease/core/ConversationInUse",
+)("ConversationInUse", { conversationId: Schema.String, runId: Schema.String }) {
+  override get message() {
+    return `Run ${this.runId} of conversation ${this.conversationId} or its family has not ended; cancel it first`
+  }
+}
+
+/** A branch begins at no message of the conversation, or would have too many of them. */
+export class BranchRefused extends Schema.TaggedError<BranchRefused>("@runlease/core/BranchRefused")(
+  "BranchRefused",
+  {
+    conversationId: Schema.String,
+    messageId: Schema.String,
+    reason: Schema.Literal("no_message", "too_large"),
+  },
+) {
+  override get message() {
+    return this.reason === "no_message"
+      ? `Conversation ${this.conversationId} has no message ${this.messageId}`
+      : `A branch at message ${this.messageId} would copy more than ${maxBranch.messages} messages, or ${maxBranch.bytes} bytes of them`
+  }
+}
+
 export class Conversations extends Context.Tag("@runlease/core/Conversations")<
   Conversations,
   {
@@ -112,6 +147,23 @@ export class Conversations extends Context.Tag("@runlease/core/Conversations")<
       conversationId: Ids.ConversationId,
       change: ConversationChange,
     ) => Effect.Effect<Conversation, ConversationNotFound | ControlPlaneError>
+
+    /**
+     * Deletes the conversation with its messages, its runs and their logs, many at a time. Where it fails, what was deleted before stays
+     * deleted, and a further call continues.
+     */
+    readonly remove: (
+      conversationId: Ids.ConversationId,
+    ) => Effect.Effect<void, ConversationNotFound | ConversationInUse | ControlPlaneError>
+
+    /**
+     * Creates a conversation with copies of the messages up to this one, which have ids of their own. Runs are not copied, and what is
+     * written to either later is not in the other.
+     */
+    readonly branch: (
+      conversationId: Ids.ConversationId,
+      branch: NewBranch,
+    ) => Effect.Effect<Conversation, ConversationNotFound | BranchRefused | ControlPlaneError>
 
     readonly addMessage: (
       conversationId: Ids.ConversationId,

@@ -13,6 +13,7 @@ import {
   Conversation,
   ConversationChange,
   Message,
+  NewBranch,
   NewConversation,
   NewMessage,
 } from "../Wire/Conversation.js"
@@ -95,6 +96,33 @@ export const group = HttpApiGroup.make("conversations")
         OpenApi.annotations({
           summary: "Change a conversation",
           description: "Absent fields stay, null removes. New `metadata` takes the place of all of it.",
+        }),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.del("remove", "/conversations/:conversation_id")
+      .setPath(conversationPath)
+      .addSuccess(Schema.Struct({ deleted: Schema.Boolean }))
+      .addError(Refusal.Conflict)
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Delete a conversation",
+          description:
+            "(ours) With its messages, its runs and their logs, many at a time. 409 `conversation_in_use` names a run that has not ended, or whose parent or child has not: cancel it first. A call that was cut off is continued by the next one.",
+        }),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.post("branch", "/conversations/:conversation_id/branches")
+      .setPath(conversationPath)
+      .setPayload(strict(NewBranch))
+      .addSuccess(Conversation, { status: 201 })
+      .addError(Refusal.Unprocessable)
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Branch a conversation at a message",
+          description:
+            "(ours) A new conversation with copies of the messages up to `message_id`, and no runs. An `id` that exists in the project returns the conversation that is there. 422 `branch_no_message` where the conversation has no such message, `branch_too_large` beyond 1,000 messages or 4 MiB of them.",
         }),
       ),
   )

@@ -27,6 +27,12 @@ export const ConversationChange = Schema.Struct({
   metadata: Schema.optional(Schema.NullOr(Description)),
 }).annotations({ identifier: "ConversationChange" })
 
+export const NewBranch = Schema.Struct({
+  message_id: Ids.MessageId.annotations({ description: "The last message of the branch" }),
+  id: nullish(Ids.ConversationId),
+  title: Conversations.NewConversation.fields.title,
+}).annotations({ identifier: "NewBranch" })
+
 export const Message = renamed({
   id: Ids.MessageId,
   conversationId: Ids.ConversationId,

@@ -62,6 +62,28 @@ export const make: Effect.Effect<
         { conversationId },
       ),
 
+    remove: (conversationId) =>
+      Effect.asVoid(
+        call(
+          "remove",
+          {
+            operation: "Conversations.remove",
+            path: { conversation_id: conversationId },
+            success: Schema.Unknown,
+          },
+          ["ConversationNotFound", "ConversationInUse"],
+          { conversationId },
+        ),
+      ),
+
+    branch: (conversationId, { id, messageId, title }) =>
+      call(
+        "branch",
+        { path: { conversation_id: conversationId }, body: { id, message_id: messageId, title } },
+        ["ConversationNotFound", "BranchRefused"],
+        { conversationId, messageId },
+      ),
+
     addMessage: Effect.fnUntraced(function* (conversationId, message) {
       const added = yield* call(
         "addMessage",

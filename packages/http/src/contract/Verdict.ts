@@ -30,6 +30,8 @@ export type VerdictError =
   | BulkOperations.BulkNotFound
   | BulkOperations.InvalidBulk
   | Callbacks.CallbackRefused
+  | Conversations.BranchRefused
+  | Conversations.ConversationInUse
   | Conversations.ConversationNotFound
   | Leases.ChildRefused
   | Leases.InboxNotEmpty
@@ -77,6 +79,7 @@ export interface About<E = never> {
   readonly runId?: string | undefined
   readonly workerId?: string | undefined
   readonly conversationId?: string | undefined
+  readonly messageId?: string | undefined
   readonly publicId?: string | undefined
   readonly interruptId?: string | undefined
   readonly after?: number | undefined

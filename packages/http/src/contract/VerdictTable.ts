@@ -186,6 +186,26 @@ export const verdicts: { readonly [T in Tag]: Verdict<ErrorOf<T>> } = {
         ? undefined
         : Effect.succeed(new Conversations.ConversationNotFound({ conversationId })),
   },
+  ConversationInUse: {
+    status: 409,
+    codes: ["conversation_in_use"],
+    encode: ({ message, runId }) => ({ error: "conversation_in_use", detail: message, run_id: runId }),
+    decode: ({ run_id: runId = "" }, { conversationId = "" }) =>
+      Effect.succeed(new Conversations.ConversationInUse({ conversationId, runId })),
+  },
+  BranchRefused: {
+    status: 422,
+    codes: ["branch_no_message", "branch_too_large"],
+    encode: ({ message, reason }) => ({ error: `branch_${reason}`, detail: message, field: "message_id" }),
+    decode: ({ error }, { conversationId = "", messageId = "" }) =>
+      Effect.succeed(
+        new Conversations.BranchRefused({
+          conversationId,
+          messageId,
+          reason: error === "branch_too_large" ? "too_large" : "no_message",
+        }),
+      ),
+  },
   RunNotFound: {
     status: 404,
     codes: ["run_not_found"],

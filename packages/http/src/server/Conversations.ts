@@ -88,6 +88,19 @@ export const layer = group("conversations", (handlers) =>
           return yield* conversations.update(path.conversation_id, payload)
         }),
       )
+      .handle("remove", ({ path }) =>
+        Effect.gen(function* () {
+          const conversations = Context.get(yield* Caller.ports, Conversations.Conversations)
+          yield* conversations.remove(path.conversation_id)
+          return { deleted: true }
+        }),
+      )
+      .handle("branch", ({ path, payload: { id, message_id: messageId, title } }) =>
+        Effect.gen(function* () {
+          const conversations = Context.get(yield* Caller.ports, Conversations.Conversations)
+          return yield* conversations.branch(path.conversation_id, { messageId, id: id ?? undefined, title })
+        }),
+      )
       .handle("addMessage", ({ path, payload }) =>
         Effect.gen(function* () {
           const ports = yield* Caller.conversation(["write"], path.conversation_id)

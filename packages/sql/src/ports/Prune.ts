@@ -1,26 +1,15 @@
 /** Deleting finished runs, the conversations left without any, ended bulk operations, and old messages of webhooks, a bounded number of rows at a time. */
 import type { SqlError } from "@effect/sql/SqlError"
-import { ControlPlane, type Ids, type Run } from "@runlease/core"
-import { CounterRows, WebhookRules } from "@runlease/store"
+import { ControlPlane, type Ids } from "@runlease/core"
+import { WebhookRules } from "@runlease/store"
 import { Duration, Effect, Either, Function } from "effect"
 import * as RecordQueries from "../batch/RecordQueries.js"
 import * as CounterQueries from "../batch/CounterQueries.js"
 import * as FlowQueries from "../batch/FlowQueries.js"
-import * as LabelRows from "../batch/LabelRows.js"
 import * as LimitReads from "../batch/LimitReads.js"
+import * as RunDeletion from "../batch/RunDeletion.js"
 import { keyRows } from "../batch/RunQueries.js"
 import type { SqlStore } from "../batch/SqlStore.js"
-
-/** The number of events or messages that one commit deletes: a claim may wait a few milliseconds for it. */
-const rowsPerCommit = 2000
-
-interface Finished {
-  readonly run_pk: number
-  readonly conversation_id: string
-  readonly agent_id: Ids.AgentId
-  readonly status: Run.TerminalStatus | "pruned"
-  readonly latest_event_id: number
-}
 
 interface Batch {
   readonly projectId: Ids.ProjectId
@@ -30,57 +19,12 @@ interface Batch {
   readonly limit: number
 }
 
-/** An id that no caller can name, since ids of callers have no control characters. */
-const hiddenId = (key: number): string => `\u0001${key}`
-
-/** Deletes the last events of a log that is too long for one commit, and hides its run meanwhile. */
-const shorten = (store: SqlStore, { latest_event_id, run_pk }: Finished) =>
-  Effect.gen(function* () {
-    const { sql } = store
-    const left = latest_event_id - rowsPerCommit
-    yield* LabelRows.prune(store, keyRows(store, [run_pk]))
-    yield* sql`UPDATE runs SET run_id = ${hiddenId(run_pk)}, title = NULL, labels = NULL WHERE run_pk = ${run_pk}`
-    yield* sql`UPDATE outcomes SET status = 'pruned', latest_event_id = ${left} WHERE run_pk = ${run_pk}`
-    yield* sql`DELETE FROM inputs WHERE run_pk = ${run_pk}`
-    yield* sql`DELETE FROM records WHERE run_pk = ${run_pk}`
-    yield* sql`DELETE FROM claims WHERE run_pk = ${run_pk}`
-    yield* sql`DELETE FROM events WHERE run_pk = ${run_pk} AND event_id > ${left}`
-  })
-
-const deleteRuns = (store: SqlStore, projectId: string, runs: ReadonlyArray<Finished>) =>
-  Effect.gen(function* () {
-    const { sql, dialect } = store
-    const keys = keyRows(
-      store,
-      runs.map(({ run_pk }) => run_pk),
-    )
-    yield* LabelRows.prune(store, keys)
-    for (const table of ["records", "events", "sessions", "inputs", "claims", "outcomes", "runs"]) {
-      yield* sql`DELETE FROM ${sql(table)} WHERE run_pk IN (SELECT run_pk FROM ${keys} v)`
-    }
-    const ids = Array.from(new Set(runs.map(({ conversation_id }) => conversation_id)), (id) => ({ id }))
-    yield* sql`UPDATE conversations SET runless = 1
-      WHERE project_id = ${projectId} AND id IN (SELECT id FROM ${dialect.rows({ id: "text" }, ids)} v)
-      AND NOT EXISTS (
-        SELECT 1 FROM runs r WHERE r.conversation_id = conversations.id AND r.project_id = ${projectId}
-      )`
-  })
-
-/** Counts runs that are gone. Those that are deleted in parts were counted when they were hidden. */
-const countDeleted = (store: SqlStore, { now, projectId }: Batch, runs: ReadonlyArray<Finished>) => {
-  const counters = CounterRows.make(now)
-  for (const { agent_id: agentId, status } of runs) {
-    if (status !== "pruned") counters.deleted({ projectId, agentId }, status)
-  }
-  return store.dialect.write(CounterQueries.insert(store, counters.take()))
-}
-
 /** Deletes the counters of periods that are old enough. Returns whether there are more. */
 const pruneCounters = (store: SqlStore, { before, projectId }: Batch) =>
   CounterQueries.lockSums(store).pipe(
     Effect.zipRight(CounterQueries.addUp(store)),
     Effect.zipWith(
-      CounterQueries.prune(store, projectId, before, rowsPerCommit),
+      CounterQueries.prune(store, projectId, before, RunDeletion.rowsPerCommit),
       (unadded, undeleted) => unadded || undeleted,
     ),
   )
@@ -90,21 +34,15 @@ const pruneRuns = Effect.fnUntraced(function* (store: SqlStore, batch: Batch) {
   const { dialect, sql } = store
   const { before, limit, projectId } = batch
   const due =
-    yield* sql<Finished>`SELECT o.run_pk, r.conversation_id, r.agent_id, o.status, o.latest_event_id FROM outcomes o
+    yield* sql<RunDeletion.Finished>`SELECT o.run_pk, r.conversation_id, r.agent_id, o.status, o.latest_event_id FROM outcomes o
     JOIN runs r ON r.run_pk = o.run_pk WHERE o.project_id = ${projectId} AND o.finished_at <= ${before}
       AND COALESCE(o.open_children, 0) = 0 AND (r.child IS NULL OR NOT EXISTS (
         SELECT 1 FROM runs p WHERE p.project_id = r.project_id AND p.run_id = r.parent_run_id
           AND NOT EXISTS (SELECT 1 FROM outcomes e WHERE e.run_pk = p.run_pk)
       ))
     ORDER BY o.finished_at LIMIT ${limit + 1} ${dialect.lockFree("r")}`
-  let room = rowsPerCommit
-  const whole = due.slice(0, limit)
-  const end = whole.findIndex(({ latest_event_id }) => (room -= latest_event_id) < 0)
-  const runs = end < 0 ? whole : whole.slice(0, end)
-  if (runs.length > 0) yield* deleteRuns(store, projectId, runs)
-  else if (due[0] !== undefined) yield* shorten(store, due[0])
-  yield* countDeleted(store, batch, runs.length > 0 ? runs : due.slice(0, 1))
-  return { pruned: runs.length, more: due.length > runs.length }
+  const pruned = yield* RunDeletion.some(store, batch, due.slice(0, limit))
+  return { pruned, more: due.length > pruned }
 })
 
 /** Returns whether there are more. */
@@ -127,20 +65,15 @@ const pruneConversations = Effect.fnUntraced(function* (
     ),
   )
   const inUse = keyRows(store, used)
-  const unused = keyRows(
-    store,
-    due.filter((key) => !used.has(key)),
-  )
+  const emptied = due.filter((key) => !used.has(key))
+  const unused = keyRows(store, emptied)
   yield* sql`UPDATE conversations SET runless = 0 WHERE conversation_pk IN (SELECT run_pk FROM ${inUse} v)`
-  const messages = yield* sql`DELETE FROM messages WHERE message_pk IN (
-      SELECT m.message_pk FROM ${unused} v JOIN messages m ON m.conversation_pk = v.run_pk LIMIT ${rowsPerCommit}
-    ) RETURNING message_pk`
-  if (messages.length < rowsPerCommit) {
+  if (yield* RunDeletion.messages(store, emptied)) {
     yield* sql`DELETE FROM conversations WHERE conversation_pk IN (SELECT run_pk FROM ${unused} v)`
     return found.length > due.length
   }
   // A conversation that is deleted in part is hidden from everyone.
-  yield* sql`UPDATE conversations SET id = ${hiddenId(0)} || conversation_pk, listed = 0
+  yield* sql`UPDATE conversations SET id = ${RunDeletion.hiddenId(0)} || conversation_pk, listed = 0
     WHERE conversation_pk IN (SELECT run_pk FROM ${unused} v)`
   return true
 })
@@ -163,8 +96,8 @@ const pruneOne = (
     const { more, pruned } = yield* pruneRuns(store, batch)
     if (more) return Either.right({ pruned, more })
     const conversations = yield* pruneConversations(store, batch)
-    const limits = yield* LimitReads.prune(store, request.projectId, rowsPerCommit)
-    const flows = yield* FlowQueries.prune(store, request.projectId, batch.before, rowsPerCommit)
+    const limits = yield* LimitReads.prune(store, request.projectId, RunDeletion.rowsPerCommit)
+    const flows = yield* FlowQueries.prune(store, request.projectId, batch.before, RunDeletion.rowsPerCommit)
     const bulk = yield* RecordQueries.pruneBulk(store, request.projectId, batch.before, batch.limit)
     const deliveries = yield* RecordQueries.pruneDeliveries(
       store,

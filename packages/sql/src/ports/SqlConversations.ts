@@ -1,7 +1,8 @@
 /** Conversations on SQL. */
-import { type ControlPlaneUnavailable, Conversations, Ids, Page } from "@runlease/core"
-import { ConversationSearch, KeysetPage, SummaryRows } from "@runlease/store"
+import { ControlPlane, type ControlPlaneUnavailable, Conversations, Ids, Page } from "@runlease/core"
+import { BranchRules, ConversationSearch, KeysetPage, SummaryRows, Turns } from "@runlease/store"
 import { DateTime, Effect, Either, Function } from "effect"
+import * as RunDeletion from "../batch/RunDeletion.js"
 import { keyRows } from "../batch/RunQueries.js"
 import { fromJson, toJson } from "../rows/Fields.js"
 import type { SqlStore } from "../batch/SqlStore.js"
@@ -60,6 +61,18 @@ interface Update {
   readonly projectId: Ids.ProjectId
   readonly conversationId: Ids.ConversationId
   readonly change: Conversations.ConversationChange
+}
+
+interface Remove {
+  readonly projectId: Ids.ProjectId
+  readonly conversationId: Ids.ConversationId
+}
+
+interface Branch {
+  readonly projectId: Ids.ProjectId
+  readonly conversationId: Ids.ConversationId
+  readonly id: Ids.ConversationId
+  readonly branch: Conversations.NewBranch
 }
 
 interface Add {
@@ -138,7 +151,7 @@ const rowsOf = (
 export const make = (
   store: SqlStore,
 ): ((projectId: Ids.ProjectId) => Conversations.Conversations["Type"]) => {
-  const { sql, writer } = store
+  const { dialect, sql, writer } = store
 
   const find = (projectId: Ids.ProjectId, id: Ids.ConversationId) =>
     Effect.map(
@@ -195,6 +208,109 @@ export const make = (
     answer: Function.identity,
   })
 
+  const runsOf = ({ conversationId, projectId }: Remove) =>
+    sql`r.conversation_id = ${conversationId} AND r.project_id = ${projectId}`
+
+  /** A run that is needed, as one is that prune leaves. */
+  const needed = (of: Remove) =>
+    sql<{ readonly run_id: string }>`SELECT r.run_id FROM runs r LEFT JOIN outcomes o ON o.run_pk = r.run_pk
+      WHERE ${runsOf(of)} AND (
+        o.run_pk IS NULL OR COALESCE(o.open_children, 0) > 0 OR (r.child IS NOT NULL AND EXISTS (
+          SELECT 1 FROM runs p WHERE p.project_id = r.project_id AND p.run_id = r.parent_run_id
+            AND NOT EXISTS (SELECT 1 FROM outcomes e WHERE e.run_pk = p.run_pk)
+        ))
+      ) LIMIT 1`
+
+  /** Deletes a part of the conversation; returns whether there is more of it. */
+  const removeOne = Effect.fnUntraced(function* (of: Remove, now: number) {
+    const { conversationId, projectId } = of
+    // All transactions lock runs before conversations.
+    const due = yield* sql<RunDeletion.Finished>`
+      SELECT o.run_pk, r.conversation_id, r.agent_id, o.status, o.latest_event_id FROM runs r
+      JOIN outcomes o ON o.run_pk = r.run_pk WHERE ${runsOf(of)}
+      ORDER BY r.run_pk LIMIT ${ControlPlane.defaultPruneLimit} ${dialect.lockFree("r")}`
+    const [conversation] = yield* sql<ConversationRow>`SELECT c.* FROM conversations c
+      WHERE c.project_id = ${projectId} AND c.id = ${conversationId} ${dialect.lock("c", "c.conversation_pk")}`
+    if (conversation === undefined) {
+      return Either.left(new Conversations.ConversationNotFound({ conversationId }))
+    }
+    const [inUse] = yield* needed(of)
+    if (inUse !== undefined) {
+      return Either.left(new Conversations.ConversationInUse({ conversationId, runId: inUse.run_id }))
+    }
+    yield* RunDeletion.some(store, { projectId, now }, due)
+    const left = yield* sql`SELECT 1 FROM runs r WHERE ${runsOf(of)} LIMIT 1`
+    const { conversation_pk } = conversation
+    if (left.length > 0 || !(yield* RunDeletion.messages(store, [conversation_pk]))) return Either.right(true)
+    yield* sql`DELETE FROM conversations WHERE conversation_pk = ${conversation_pk}`
+    return Either.right(false)
+  })
+
+  const remove = writer.operation<
+    Remove,
+    boolean,
+    boolean,
+    Conversations.ConversationNotFound | Conversations.ConversationInUse
+  >({
+    name: "Conversations.remove",
+    decide: (requests, { now }) => Effect.forEach(requests, (request) => removeOne(request, now)),
+    answer: Function.identity,
+  })
+
+  const branchOne = Effect.fnUntraced(function* (
+    { branch: { messageId, title }, conversationId, id, projectId }: Branch,
+    now: number,
+  ) {
+    const before = yield* find(projectId, id)
+    if (before !== undefined) return Either.right(toConversation(before))
+    const source = yield* find(projectId, conversationId)
+    if (source === undefined) return Either.left(new Conversations.ConversationNotFound({ conversationId }))
+    const refused = (reason: Conversations.BranchRefused["reason"]) =>
+      Either.left(new Conversations.BranchRefused({ conversationId, messageId, reason }))
+    const ofSource = sql`FROM messages WHERE conversation_pk = ${source.conversation_pk}`
+    const [last] = yield* sql<{ readonly message_pk: number }>`
+      SELECT message_pk ${ofSource} AND id = ${messageId}`
+    if (last === undefined) return refused("no_message")
+    const copied = sql`${ofSource} AND message_pk <= ${last.message_pk} ORDER BY message_pk`
+    const sizes = yield* sql<{ readonly bytes: number }>`SELECT ${sql.literal(messageBytes)} ${copied}
+      LIMIT ${Conversations.maxBranch.messages + 1}`
+    if (!BranchRules.fits(sizes.map(({ bytes }) => Number(bytes)))) return refused("too_large")
+    const rows = yield* sql<MessageRow>`SELECT * ${copied}`
+    const [made] = yield* sql<ConversationRow>`INSERT INTO conversations ${sql.insert({
+      id,
+      project_id: projectId,
+      title: title ?? source.title,
+      metadata: source.metadata,
+      listed: 1,
+      created_at: now,
+      updated_at: now,
+    })} RETURNING *`
+    const { conversation_pk } = made!
+    yield* sql`INSERT INTO messages ${sql.insert(
+      BranchRules.copies(rows.map(toMessage(conversationId)), id).map((message) => ({
+        conversation_pk,
+        id: message.id,
+        role: message.role,
+        parts: JSON.stringify(message.parts),
+        parent_id: message.parentId,
+        metadata: toJson(message.metadata),
+        created_at: DateTime.toEpochMillis(message.createdAt),
+      })),
+    )}`
+    return Either.right(toConversation(made!))
+  })
+
+  const branch = writer.operation<
+    Branch,
+    Conversations.Conversation,
+    Conversations.Conversation,
+    Conversations.ConversationNotFound | Conversations.BranchRefused
+  >({
+    name: "Conversations.branch",
+    decide: (requests, { now }) => Effect.forEach(requests, (request) => branchOne(request, now)),
+    answer: Function.identity,
+  })
+
   const addOne = Effect.fnUntraced(function* ({ projectId, conversationId, id, message }: Add, now: number) {
     const conversation = yield* find(projectId, conversationId)
     if (conversation === undefined) {
@@ -248,6 +364,19 @@ export const make = (
     list: (request = {}) => ConversationSearch.list(rowsOf(store, projectId), request),
 
     update: (conversationId, change) => update({ projectId, conversationId, change }),
+
+    remove: (conversationId) =>
+      Effect.repeat(
+        Effect.tap(remove({ projectId, conversationId }), (more) =>
+          more ? Turns.letOthersGo(writer) : Effect.void,
+        ),
+        { until: (more) => !more },
+      ),
+
+    branch: Effect.fnUntraced(function* (conversationId, fields) {
+      const id = fields.id ?? Ids.ConversationId.make(yield* Ids.uuidV7)
+      return yield* branch({ projectId, conversationId, id, branch: fields })
+    }),
 
     get: (id) => Effect.map(get("Conversations.get", projectId, id), toConversation),
 

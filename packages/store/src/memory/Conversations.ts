@@ -2,7 +2,9 @@
  * Conversations over the state in memory.
  */
 import {
+  BranchRefused,
   type Conversation,
+  ConversationInUse,
   type ConversationMessage,
   ConversationNotFound,
   type Conversations,
@@ -17,6 +19,8 @@ import { DateTime, Effect, Either } from "effect"
 import * as ConversationSearch from "../rows/ConversationSearch.js"
 import * as KeysetPage from "../rows/KeysetPage.js"
 import { maxMetadata } from "../rows/SummaryRows.js"
+import * as BranchRules from "../rules/BranchRules.js"
+import * as RunDeletion from "./RunDeletion.js"
 import * as State from "./State.js"
 
 /** Changes a conversation that somebody uses, so that the list has it. */
@@ -124,6 +128,45 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Conversation
           return record.conversation
         }),
       ),
+
+    remove: (conversationId) =>
+      State.step(state, ({ now }): Either.Either<void, ConversationInUse | ConversationNotFound> => {
+        const found = find(conversationId)
+        if (Either.isLeft(found)) return Either.left(found.left)
+        const runs = Array.from(project.runs.values()).filter(
+          ({ state: { spec } }) => spec.conversationId === conversationId,
+        )
+        const inUse = runs.find((run) => RunDeletion.isNeeded(project, run))
+        if (inUse !== undefined) {
+          return Either.left(new ConversationInUse({ conversationId, runId: inUse.state.spec.runId }))
+        }
+        RunDeletion.remove(state, project, runs, now)
+        conversations.delete(conversationId)
+        return Either.right(undefined)
+      }),
+
+    branch: Effect.fnUntraced(function* (conversationId, { messageId, title, ...fields }) {
+      const id = fields.id ?? Ids.ConversationId.make(yield* Ids.uuidV7)
+      return yield* State.step(
+        state,
+        (step): Either.Either<Conversation, BranchRefused | ConversationNotFound> => {
+          const before = conversations.get(id)
+          if (before !== undefined) return Either.right(before.conversation)
+          return Either.flatMap(find(conversationId), ({ conversation, messages }) => {
+            const copied = messages.slice(0, messages.findIndex((message) => message.id === messageId) + 1)
+            const refused = (reason: BranchRefused["reason"]) =>
+              Either.left(new BranchRefused({ conversationId, messageId, reason }))
+            if (copied.length === 0) return refused("no_message")
+            if (!BranchRules.fits(copied.map(BranchRules.bytesOf))) return refused("too_large")
+            const { metadata } = conversation
+            const record = newConversation(step, projectId, id, { title: title ?? conversation.title })
+            touch(record, { metadata })
+            record.messages.push(...BranchRules.copies(copied, id))
+            return Either.right(record.conversation)
+          })
+        },
+      )
+    }),
 
     get: (id) => Either.map(find(id), ({ conversation }) => conversation),
 

@@ -14,10 +14,8 @@ import type * as Ids from "@runlease/core/Ids"
 import { Clock, type Context, DateTime, Duration, Effect, Either, Layer, type Scope } from "effect"
 import * as RunCommits from "../commit/RunCommits.js"
 import * as Wakeups from "../commit/Wakeups.js"
-import * as CounterRows from "../rows/CounterRows.js"
 import { bulkOperations, webhookDeliveries } from "../rows/Records.js"
 import type { RunStore } from "../rows/RunStore.js"
-import { openChildren } from "../rules/ChildTransitions.js"
 import * as LimitRules from "../rules/LimitRules.js"
 import * as RateRules from "../rules/RateRules.js"
 import * as Sealing from "../operations/Sealing.js"
@@ -31,6 +29,7 @@ import * as MemoryReads from "./MemoryReads.js"
 import * as MemoryRecords from "./MemoryRecords.js"
 import * as MemoryRows from "./MemoryRows.js"
 import * as State from "./State.js"
+import * as RunDeletion from "./RunDeletion.js"
 import * as MemoryWorkerRegistry from "./WorkerRegistry.js"
 
 /** Deletes the conversations that pruning left without runs and that have not changed since `before`. */
@@ -68,28 +67,12 @@ const prune = (state: State.State, request: PruneRequest): Effect.Effect<Pruned>
     const project = State.projectOf(state, request.projectId)
     const before = now - Duration.toMillis(request.olderThan)
     const limit = Math.min(Math.max(1, request.limit ?? defaultPruneLimit), maxPruneLimit)
-    // A child is read by its parent until that has ended, and a parent is needed until its children have.
-    const isNeeded = ({ state: run }: State.MemoryRun): boolean => {
-      const parent = run.spec.child && project.runs.get(run.spec.child.parent)
-      return openChildren(run) > 0 || (parent != null && parent.state.finishedAt === null)
-    }
     const due = Array.from(project.runs.values()).filter(
-      (record) => record.state.finishedAt !== null && record.state.finishedAt <= before && !isNeeded(record),
+      (run) => (run.state.finishedAt ?? Infinity) <= before && !RunDeletion.isNeeded(project, run),
     )
     const pruned = due.slice(0, limit)
-    const gone = new Set(pruned.map(({ state: { spec } }) => spec.runId))
-    for (const { publicId, runId } of project.inputs.values()) {
-      if (gone.has(runId)) project.inputs.delete(publicId)
-    }
-    const counters = CounterRows.make(now)
-    for (const { key, state: run } of pruned) {
-      counters.deleted(run.spec, run.status)
-      project.runs.delete(run.spec.runId)
-      state.records.delete(key)
-      project.thinned.add(run.spec.conversationId)
-    }
+    RunDeletion.remove(state, project, pruned, now)
     const more = due.length > pruned.length
-    MemoryCounters.add(state, counters.take())
     if (!more) {
       pruneConversations(project, before)
       MemoryCounters.prune(project, before)

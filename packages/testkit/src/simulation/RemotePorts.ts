@@ -242,6 +242,8 @@ export const make = (
       get: (conversationId) => quiet("Conversation", conversations.get(conversationId)),
       list: (request) => quiet("Conversations", conversations.list(request)),
       update: (conversationId, change) => quiet("Conversation", conversations.update(conversationId, change)),
+      remove: (conversationId) => quiet("Conversation", conversations.remove(conversationId)),
+      branch: (conversationId, branch) => quiet("Conversation", conversations.branch(conversationId, branch)),
       addMessage: (conversationId, message) =>
         quiet("Message", conversations.addMessage(conversationId, message)),
       messages: (conversationId, page) => quiet("Messages", conversations.messages(conversationId, page)),

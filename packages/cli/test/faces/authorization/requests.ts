@@ -98,6 +98,7 @@ const requests: Readonly<Record<string, Make>> = {
   "limits.resumeLimit": () => ({ body: { concurrency_key: "key" } }),
   "signIn.signIn": (_, api_key) => ({ body: { api_key } }),
   "conversations.create": ({ projectId }) => ({ body: { project_id: projectId } }),
+  "conversations.branch": () => ({ body: { message_id: "00000000-0000-4000-8000-000000000000" } }),
   "conversations.change": () => ({ body: { title: "Report" } }),
   "conversations.addMessage": () => ({ body: { role: "user", parts: [{ type: "text", text: "hello" }] } }),
   "conversations.append": () => ({ body: { events: [{ type: "CUSTOM", name: "x", value: 1 }] } }),

@@ -223,6 +223,11 @@ export const examples = {
     sent: { title: "Weekly reports", metadata: { team: "sales" } },
     answer: { ...conversation, title: "Weekly reports", metadata: { team: "sales" } },
   },
+  "conversations.remove": { answer: { deleted: true } },
+  "conversations.branch": {
+    sent: { message_id: message.id, title: "By train" },
+    answer: { ...conversation, title: "By train" },
+  },
   "conversations.addMessage": { sent: { role: "user", parts, idempotency_key: "first" }, answer: message },
   "conversations.messages": { answer: page([message]) },
   "conversations.conversationRun": { answer: conversationRun },
