@@ -53,7 +53,8 @@ layer(Served.layer, { excludeTestServices: true })("conversations", (it) => {
       expect(branched).toMatchObject({ title: "Shorter" })
       const open = yield* runlease("conversations", "remove", id)
       expect([open.code, open.stderr]).toEqual([1, expect.stringContaining("cancel it first")])
-      yield* Effect.forEach(["said-1", "said-2"], (run) => runlease("cancel", run))
+      const cancelled = yield* Effect.forEach(["said-1", "said-2"], (run) => runlease("runs", "cancel", run))
+      expect(cancelled.map(({ code }) => code)).toEqual([0, 0])
       expect((yield* runlease("conversations", "remove", id)).stdout).toBe(
         `Deleted conversation ${id} and its runs\n`,
       )

@@ -128,7 +128,9 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
           ["Conversations.update", conversations.update(conversationId, { title: "a" }), ofConversation],
           [
             "Conversations.branch",
-            conversations.branch(conversationId, { messageId: Ids.MessageId.make("none") }),
+            conversations.branch(conversationId, {
+              messageId: Ids.MessageId.make("00000000-0000-4000-8000-000000000000"),
+            }),
             ofConversation,
           ],
           ["Conversations.remove", conversations.remove(conversationId), ofConversation],

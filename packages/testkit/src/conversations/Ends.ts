@@ -74,13 +74,14 @@ const removeTests = (test: TestRuns.Test<ProjectPorts>): void => {
         name: "step",
         submission: { agentId: "agent", publicId: Ids.RunId.make(`child-of-${parent.runId}`) },
       })
+      const { conversationId: ofChild } = yield* runs.get(child.runId)
       yield* runs.cancel(child.runId)
       // Its parent, which works, reads it.
-      strictEqual(yield* TestRuns.verdictOf(remove(child.conversationId)), "ConversationInUse")
+      strictEqual(yield* TestRuns.verdictOf(remove(ofChild)), "ConversationInUse")
       yield* leases.complete(TestRuns.leaseOf(parent), { status: "completed" })
       yield* remove(conversationId)
       strictEqual(yield* TestRuns.verdictOf(get(conversationId)), "ConversationNotFound")
-      yield* remove(child.conversationId)
+      yield* remove(ofChild)
       strictEqual(yield* TestRuns.verdictOf(runs.get(child.runId)), "RunNotFound")
     }),
   )
