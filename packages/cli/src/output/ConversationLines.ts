@@ -28,10 +28,10 @@ export const toText = ({ createdAt, id, metadata, title, updatedAt }: Conversati
     ...(metadata === null ? [] : [`metadata      ${JSON.stringify(metadata)}`]),
   ].join("\n")
 
-/** What somebody has said: text as it is, and the type of each other part. */
+/** A message as text: its texts as they are, and the type of each other part. */
 export const messageToText = ({ parts, role }: Conversations.ConversationMessage): string => {
-  const said = parts.map((part) =>
+  const shown = parts.map((part) =>
     part.type === "text" && typeof part["text"] === "string" ? part["text"] : `[${part.type}]`,
   )
-  return `${role}: ${said.join(" ")}`
+  return `${role}: ${shown.join(" ")}`
 }

@@ -25,7 +25,7 @@ export const NewConversation = Schema.Struct({
 })
 export type NewConversation = typeof NewConversation.Type
 
-/** Where a branch begins. Its title is that of the conversation where none is given. An id that exists returns the conversation that is there. */
+/** Where a branch begins. Its title is that of the conversation where it has none. An id that exists returns the conversation that is there. */
 export const NewBranch = Schema.Struct({
   ...Struct.pick(NewConversation.fields, "id", "title"),
   messageId: Ids.MessageId,

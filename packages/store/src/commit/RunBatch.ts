@@ -262,7 +262,7 @@ export const make = <X>(
     if (state.limits !== null || before.limits !== null) limits().changed(before, state)
     if (mayBeRanked(state) && FairRules.enters(before, state)) entering.add(entry)
     entry.run = { key: entry.run.key, state }
-    if (state.status !== before.status && webhookProjects.mayHave(state.spec.projectId)) {
+    if (state.status !== before.status && webhookProjects.names?.has(state.spec.projectId) !== false) {
       for (const event of WebhookRules.ofRun(state)) webhooks().add(event, entry.run)
     }
     entry.entries.push(...added)

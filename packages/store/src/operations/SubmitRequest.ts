@@ -236,7 +236,7 @@ export const newRun = (
       },
       ...requested(request, snapshot),
       submission: sent,
-      conversation: submission.conversationId === undefined ? "new" : seed === undefined ? "named" : "kept",
+      conversation: submission.conversationId === undefined ? "new" : seed === undefined ? "named" : "same",
     },
   }
 }

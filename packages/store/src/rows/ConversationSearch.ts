@@ -59,7 +59,7 @@ const conditionsOf = ({ agentId, metadata = {}, text = "" }: ConversationFilter)
 
 interface Found {
   readonly found: ReadonlyArray<Candidate>
-  /** Where the search continues; undefined where it has seen all. */
+  /** Where the search continues; undefined where there is no more. */
   readonly rest: Position | undefined
 }
 

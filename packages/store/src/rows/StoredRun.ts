@@ -29,7 +29,7 @@ export const byPreference = (a: StoredRun, b: StoredRun): number =>
 
 /**
  * A run that a submission makes. `title` is that of its snapshot. `submission` is the request as text, to be compared with another of
- * the same public id. `conversation`: `new` is made with the run, `named` was named by its submission, `kept` is that of the run that it
+ * the same public id. `conversation`: `new` is made with the run, `named` was named by its submission, `same` is that of the run that it
  * repeats.
  */
 export interface NewRun {
@@ -38,7 +38,7 @@ export interface NewRun {
   readonly title: string | null
   readonly submission: string
   readonly snapshot: RequestSnapshot
-  readonly conversation: "new" | "named" | "kept"
+  readonly conversation: "new" | "named" | "same"
 }
 
 /** A message of a user that the conversation of a run gets. */

@@ -11,7 +11,7 @@ export const fits = (sizes: ReadonlyArray<number>): boolean =>
 export const bytesOf = ({ metadata, parts }: ConversationMessage): number =>
   lengthOf(parts) + lengthOf(metadata)
 
-/** The messages as those of the branch. Each has an id of its own, and its parent is the copy of its parent. */
+/** The messages as those of the branch. Each has another id, and its parent is the copy of its parent. */
 export const copies = (
   messages: ReadonlyArray<ConversationMessage>,
   conversationId: Ids.ConversationId,

@@ -1,8 +1,8 @@
 /** The projects that may have endpoints, as this process knows, so that an event of another one costs a look at a set. */
 
 export interface WebhookProjects {
-  /** Until all were read, any project may. */
-  readonly mayHave: (projectId: string) => boolean
+  /** Those that may have endpoints. Undefined until all were read: any project may. */
+  readonly names: ReadonlySet<string> | undefined
 
   /** Notes a project that has got an endpoint. */
   readonly add: (projectId: string) => void
@@ -12,14 +12,13 @@ export interface WebhookProjects {
 
   /**
    * Begins to read the endpoints of projects. The returned function forgets those that have none, but nothing where a project was added
-   * meanwhile: the reading may not have seen its endpoint.
+   * meanwhile: the reading may have missed its endpoint.
    */
   readonly reading: () => (without: ReadonlyArray<string>) => void
 }
 
 export const make = (): WebhookProjects => {
   const names = new Set<string>()
-  let allAreRead = false
   let additions = 0
 
   const add = (projectId: string): void => {
@@ -27,12 +26,12 @@ export const make = (): WebhookProjects => {
     names.add(projectId)
   }
 
-  return {
-    mayHave: (projectId) => !allAreRead || names.has(projectId),
+  const projects: { -readonly [K in keyof WebhookProjects]: WebhookProjects[K] } = {
+    names: undefined,
     add,
     addAll: (projectIds) => {
       projectIds.forEach(add)
-      allAreRead = true
+      projects.names = names
     },
     reading: () => {
       const before = additions
@@ -41,4 +40,5 @@ export const make = (): WebhookProjects => {
       }
     },
   }
+  return projects
 }

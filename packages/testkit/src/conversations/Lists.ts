@@ -60,15 +60,15 @@ const inListTests = (test: TestRuns.Test<ProjectPorts>): void => {
       const runs = yield* Runs
       yield* runs.submitMany(Array.from({ length: 20 }, () => TestRuns.submission()))
       deepStrictEqual(yield* listed(), [])
-      const [named, renamed, described, written, told, repeated] = yield* Effect.replicateEffect(
+      const [named, renamed, described, written, messaged, repeated] = yield* Effect.replicateEffect(
         TestRuns.submit(),
         6,
       )
       yield* TestRuns.submit({ conversationId: named!.conversationId })
-      yield* update(renamed!.conversationId, { title: "Kept" })
-      yield* update(described!.conversationId, { metadata: { kept: true } })
+      yield* update(renamed!.conversationId, { title: "Report" })
+      yield* update(described!.conversationId, { metadata: { marked: true } })
       yield* addMessage(written!.conversationId, message)
-      yield* runs.tell(told!.runId, { parts: message.parts })
+      yield* runs.tell(messaged!.runId, { parts: message.parts })
       const made = yield* create()
       // What repeats a run names the run, and not its conversation.
       yield* runs.cancel(repeated!.runId)
@@ -77,7 +77,7 @@ const inListTests = (test: TestRuns.Test<ProjectPorts>): void => {
       deepStrictEqual(
         new Set(yield* listed()),
         new Set([
-          ...[named, renamed, described, written, told].map((run) => run!.conversationId as string),
+          ...[named, renamed, described, written, messaged].map((run) => run!.conversationId as string),
           made.id,
         ]),
       )
