@@ -88,6 +88,7 @@ const bodies: Readonly<Record<string, object>> = {
   },
   label: { labels: { customer: "42" } },
   change: { title: "t", metadata: {} },
+  branch: { message_id: "00000000-0000-4000-8000-000000000000", title: "t" },
   apply: {
     source: "s",
     prune: true,
