@@ -255,6 +255,7 @@ layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
             workers: "/workers",
             schedules: "/schedules",
             limits: "/limits",
+            outbox: "/outbox",
             conversations: "/conversations",
             submit: "/submit",
           }

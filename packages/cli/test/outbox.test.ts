@@ -4,6 +4,7 @@ import { expect, it } from "@effect/vitest"
 import { SqliteFile } from "@runlease/sql"
 import { Effect } from "effect"
 import { join } from "node:path"
+import * as Browser from "./Browser.js"
 import { json, jsonLines, room, run } from "./Processes.js"
 
 /** What a command prints, once it has this text. */
@@ -45,6 +46,47 @@ it.scopedLive("rows that became no run are listed with the reason, inserted agai
     )
     expect(json((yield* outbox("retry", "--all", "--json")).stdout)).toEqual({ rows: 1 })
     yield* until("0 rows refused, 0 rows waiting.", outbox("list"))
+  }).pipe(Effect.provide(NodeContext.layer)),
+)
+
+it.scopedLive("rows that became no run are on a page, where they are inserted again and deleted", () =>
+  Effect.gen(function* () {
+    if (!Browser.isThere) return
+    const { cwd, env } = yield* room
+    const insert = (submission: string) =>
+      Effect.flatMap(
+        SqlClient.SqlClient,
+        (sql) => sql`INSERT INTO runlease_outbox (submission) VALUES (${submission})`,
+      ).pipe(Effect.provide(SqliteFile.layerWith({ filename: join(cwd, ".runlease/runlease.sqlite") })))
+    const { faults, page } = yield* Browser.visit(
+      yield* Browser.launch,
+      new URL(env.RUNLEASE_URL).origin,
+      env.RUNLEASE_API_KEY,
+    )
+    yield* Effect.promise(async () => {
+      await page.getByRole("link", { name: "Outbox" }).click()
+      await page.getByText("No row of the outbox was refused.").waitFor()
+    })
+    yield* insert('{"agent": "echo", "prioritty": 1}')
+    yield* insert('{"input": {"order": "7"}}')
+    yield* Effect.promise(async () => {
+      const rows = page.getByRole("region", { name: "Refused rows" }).getByRole("listitem")
+      const missing = rows.filter({ hasText: "agent: is missing" })
+      await missing.getByRole("button", { name: "Row", exact: true }).click()
+      await missing.getByText('"order": "7"').waitFor()
+      expect(await Browser.violations(page)).toEqual([])
+      const refusedAt = (await missing.getByRole("time").getAttribute("datetime")) ?? ""
+      await missing.getByRole("button", { name: /^Retry row/ }).click()
+      // It is refused again, so it is another row of the list.
+      await missing.locator(`time:not([datetime="${refusedAt}"])`).waitFor()
+      await missing.getByRole("button", { name: /^Delete row/ }).click()
+      await page.getByRole("alertdialog").getByRole("button", { name: "Delete" }).click()
+      await missing.waitFor({ state: "detached" })
+      await page.getByRole("button", { name: "Delete all" }).click()
+      await page.getByRole("alertdialog").getByRole("button", { name: "Delete" }).click()
+      await page.getByText("No row of the outbox was refused.").waitFor()
+    })
+    expect(faults).toEqual([])
   }).pipe(Effect.provide(NodeContext.layer)),
 )
 

@@ -19,6 +19,7 @@ import * as Threads from "./Api/Threads.js"
 import * as Runs from "./Api/Runs.js"
 import * as Schedules from "./Api/Schedules.js"
 import * as Observe from "./Api/Observe.js"
+import * as Outbox from "./Api/Outbox.js"
 import * as Session from "./Api/Session.js"
 import * as Tokens from "./Api/Tokens.js"
 import * as Usage from "./Api/Usage.js"
@@ -62,6 +63,7 @@ export class Api extends empty
   .add(Schedules.group)
   .add(Bulk.group)
   .add(Webhooks.group)
+  .add(Outbox.group)
   .add(Observe.group)
   .add(Session.groups.signIn)
   .add(Session.groups.session)

@@ -5,6 +5,7 @@ import type {
   BulkOperations,
   Callbacks,
   ControlPlane,
+  RefusedRows,
   Schedules,
   Webhooks,
 } from "@runlease/core"
@@ -35,6 +36,7 @@ export const layerWith = (
   | BrowserTokens.BrowserTokens
   | BulkOperations.BulkOperations
   | Callbacks.Callbacks
+  | RefusedRows.RefusedRows
   | Schedules.Schedules
   | Webhooks.Webhooks,
   never,
@@ -48,6 +50,7 @@ export const layerConfig: Layer.Layer<
   | BrowserTokens.BrowserTokens
   | BulkOperations.BulkOperations
   | Callbacks.Callbacks
+  | RefusedRows.RefusedRows
   | Schedules.Schedules
   | Webhooks.Webhooks,
   ConfigError.ConfigError,

@@ -13,6 +13,7 @@ import type * as LogEntryWire from "./Wire/LogEntry.js"
 import type * as Submission from "./Wire/Submission.js"
 import type * as Summary from "./Wire/RunSummary.js"
 import type * as ScheduleWire from "./Wire/Schedule.js"
+import type * as OutboxApi from "./Api/Outbox.js"
 import type * as WebhookWire from "./Wire/Webhook.js"
 import type * as WorkerWire from "./Wire/Worker.js"
 
@@ -40,6 +41,7 @@ export type Bulk = typeof BulkWire.Bulk.Encoded
 export type NewBulk = typeof BulkWire.NewBulk.Encoded
 export type Limit = typeof LimitWire.Limit.Encoded
 export type Schedule = typeof ScheduleWire.Schedule.Encoded
+export type RefusedRow = typeof OutboxApi.RefusedRow.Encoded
 export type WebhookEndpoint = typeof WebhookWire.Endpoint.Encoded
 export type WebhookDelivery = typeof WebhookWire.Delivery.Encoded
 export type Conversation = typeof ConversationWire.Conversation.Encoded

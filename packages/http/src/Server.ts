@@ -26,6 +26,7 @@ import * as HotRoutes from "./server/HotRoutes.js"
 import * as Keys from "./server/Keys.js"
 import * as Limits from "./server/Limits.js"
 import * as Observe from "./server/Observe.js"
+import * as Outbox from "./server/Outbox.js"
 import * as ProjectTopics from "./server/ProjectTopics.js"
 import * as ProjectPorts from "./server/ProjectPorts.js"
 
@@ -100,6 +101,7 @@ const handlers = Layer.mergeAll(
   Tokens.layer,
   Usage.layer,
   Limits.layer,
+  Outbox.layer,
   Webhooks.layer,
   Workers.layer,
 )

@@ -5,6 +5,7 @@ import type {
   BulkOperations,
   Callbacks,
   ControlPlane,
+  RefusedRows,
   Schedules,
   Webhooks,
 } from "@runlease/core"
@@ -43,6 +44,7 @@ export const layerWith = (
   | BrowserTokens.BrowserTokens
   | BulkOperations.BulkOperations
   | Callbacks.Callbacks
+  | RefusedRows.RefusedRows
   | Schedules.Schedules
   | Webhooks.Webhooks,
   never,

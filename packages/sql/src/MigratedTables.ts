@@ -12,6 +12,7 @@ import * as RunWrites from "./batch/RunWrites.js"
 import * as SqlRunRows from "./batch/SqlRunRows.js"
 import * as SqlStore from "./batch/SqlStore.js"
 import * as OutboxTaker from "./outbox/OutboxTaker.js"
+import * as RefusedRows from "./outbox/RefusedRows.js"
 import * as CounterSums from "./ports/CounterSums.js"
 import * as Prune from "./ports/Prune.js"
 import * as SqlAccess from "./ports/SqlAccess.js"
@@ -78,6 +79,7 @@ export const make = Effect.fnUntraced(function* (link: SqlStore.Link) {
     access,
     registry: SqlWorkerRegistry.make(store),
     conversations: SqlConversations.make(store),
+    refusedRows: RefusedRows.make(store),
     prune: Prune.make(store),
     ready: store.ready,
     secrets: yield* secretsOf(Option.getOrUndefined(handle)?.database.name),

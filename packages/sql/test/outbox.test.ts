@@ -1,8 +1,8 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Agent, Access, Ids, Runs } from "@runlease/core"
-import { Effect, Layer, Schedule, Schema } from "effect"
+import { Agent, Access, ControlPlane, Ids, RefusedRows, Runs } from "@runlease/core"
+import { Context, Effect, Layer, Schedule, Schema } from "effect"
 import { Outbox } from "../src/index.js"
 import * as Databases from "./Databases.js"
 
@@ -151,6 +151,68 @@ for (const [name, open] of Object.entries(stores)) {
         )
         deepStrictEqual(refused[1]!.message, "project: there is no project nowhere")
         deepStrictEqual(refused[2]!.message, "agent: is missing")
+      }),
+    )
+
+    test(
+      "lists, inserts again, deletes and prunes the refused rows of a project alone",
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const { id: shop } = yield* (yield* Access.Access).createProject("shop")
+        const { project, prune } = yield* ControlPlane.ControlPlane
+        const own = yield* RefusedRows.RefusedRows
+        const ofShop = Context.get(project(shop), RefusedRows.RefusedRows)
+        const put = (names: object, submission: object = { agent: "refund", labels: { "?": "x" } }) =>
+          sql`INSERT INTO runlease_outbox ${sql.insert({ submission: JSON.stringify(submission), ...names })}`
+        const long = { agent: "refund", text: "x".repeat(70_000), oops: 1 }
+        const conflict = yield* Ids.uuidV7
+        const runs = yield* Runs.Runs
+        yield* runs.submit({ agentId: "refund", publicId: conflict })
+        yield* sql.withTransaction(
+          Effect.all([
+            put({ project: "shop" }),
+            put({ project: shop }, long),
+            put({ project: "nowhere" }),
+            put({ id: conflict }, { agent: "refund", text: "another" }),
+            put({}),
+          ]),
+        )
+        const settled = (refused: number) =>
+          Effect.repeat(tables, {
+            until: (all) => all.waiting === 0 && all.refused.length === refused,
+            schedule: Schedule.spaced("5 millis"),
+          })
+        yield* settled(5)
+
+        const first = yield* ofShop.list({ limit: 1 })
+        const second = yield* ofShop.list({ limit: 1, cursor: first.next ?? "" })
+        deepStrictEqual(
+          [...first.items, ...second.items].map((row) => [row.project, row.code, row.submission]),
+          [
+            [shop, "InvalidSubmission", null],
+            ["shop", "InvalidSubmission", { agent: "refund", labels: { "?": "x" } }],
+          ],
+        )
+        strictEqual(second.next, null)
+        const [row] = second.items
+        assertTrue(Math.abs(row!.createdAt.epochMillis - Date.now()) < 60_000)
+        assertTrue(row!.refusedAt.epochMillis >= row!.createdAt.epochMillis)
+        strictEqual((yield* own.list()).items.length, 2)
+
+        // Rows of another project are not there.
+        deepStrictEqual([yield* own.retry([row!.id]), yield* own.discard([row!.id])], [0, 0])
+        // What is in the way of it is still there, so the row comes back with the reason.
+        strictEqual(yield* own.retry([conflict, "nothing"]), 1)
+        yield* settled(5)
+        deepStrictEqual((yield* own.list()).items[0]!.id, conflict)
+        strictEqual(yield* own.discard("all"), 2)
+        strictEqual(yield* ofShop.retry("all"), 2)
+        yield* settled(3)
+
+        yield* prune({ projectId: shop, olderThan: "1 hour" })
+        yield* settled(3)
+        yield* prune({ projectId: shop, olderThan: 0 })
+        yield* settled(0)
       }),
     )
 

@@ -8,6 +8,7 @@ import * as ControlPlane from "@runlease/core/ControlPlane"
 import type { ControlPlaneError } from "@runlease/core/ControlPlaneError"
 import { Conversations } from "@runlease/core/Conversations"
 import type * as Ids from "@runlease/core/Ids"
+import { RefusedRows } from "@runlease/core/RefusedRows"
 import { type Secrets, SecretsUnavailable } from "@runlease/core/Secrets"
 import { Statistics } from "@runlease/core/Statistics"
 import { Summaries } from "@runlease/core/Summaries"
@@ -33,6 +34,8 @@ export interface Parts<X> extends Pick<ControlPlane.ControlPlane["Type"], "prune
   readonly access: Access["Type"]
   readonly registry: (projectId: Ids.ProjectId) => WorkerRegistry["Type"]
   readonly conversations: (projectId: Ids.ProjectId) => Conversations["Type"]
+  /** The rows of the outbox that became no run. Absent where the store has no outbox. */
+  readonly refusedRows?: ((projectId: Ids.ProjectId) => RefusedRows["Type"]) | undefined
   /** Seals secrets. Absent where the store has no key for them: then what needs a secret is refused. */
   readonly secrets?: Secrets["Type"] | undefined
 }
@@ -43,6 +46,13 @@ const withoutKey = Sealing.make(
   }),
 )
 
+/** Those of a store without an outbox. */
+const noRows: RefusedRows["Type"] = {
+  list: () => Effect.succeed({ items: [], next: null }),
+  retry: () => Effect.succeed(0),
+  discard: () => Effect.succeed(0),
+}
+
 /** The services of a control plane, and those of its project `default`. */
 export type Ports = ControlPlane.ControlPlane | Access | ControlPlane.StorePorts
 
@@ -50,7 +60,7 @@ export type Ports = ControlPlane.ControlPlane | Access | ControlPlane.StorePorts
  * The control plane over the parts of a store, whose commits are `commits`. What is due is done as long as the Scope is open.
  */
 export const make = Effect.fnUntraced(function* <X>(
-  { access, conversations, prune, ready, registry, runs, secrets = withoutKey }: Parts<X>,
+  { access, conversations, prune, ready, refusedRows, registry, runs, secrets = withoutKey }: Parts<X>,
   commits: RunCommits.RunCommits<X>,
   wakeups: Wakeups.Wakeups,
 ): Effect.fn.Return<Context.Context<ControlPlane.ControlPlane | Access>, never, Scope.Scope> {
@@ -61,6 +71,7 @@ export const make = Effect.fnUntraced(function* <X>(
       const workers = registry(projectId)
       return runPorts(projectId).pipe(
         Context.add(Conversations, conversations(projectId)),
+        Context.add(RefusedRows, refusedRows?.(projectId) ?? noRows),
         Context.add(WorkerRegistry, workers),
         Context.add(Statistics, StatisticsReads.ofProject(runs, projectId)),
         Context.add(Summaries, SummaryReads.ofProject(runs, projectId, workers)),

@@ -8,6 +8,7 @@ import type {
   BulkOperations,
   Callbacks,
   ControlPlane,
+  RefusedRows,
   Schedules,
   Webhooks,
 } from "@runlease/core"
@@ -23,6 +24,7 @@ export type Ports =
   | BulkOperations.BulkOperations
   | Callbacks.Callbacks
   | RunTokens.RunTokens
+  | RefusedRows.RefusedRows
   | Schedules.Schedules
   | Webhooks.Webhooks
 

@@ -40,6 +40,8 @@ const bodies: Readonly<Record<string, object>> = {
   renewMany: { run_ids: ["r"], leases: [{ run_id: "r", lease_epoch: 1 }], lease_duration_seconds: 60 },
   retry: { public_id: "again" },
   retryAll: { since: "2026-01-01T00:00:00Z" },
+  retryRows: { row_ids: ["r"] },
+  discardRows: { row_ids: ["r"], all: false },
   fork: { after_event_id: 1, public_id: "fork" },
   tell: { text: "t", idempotency_key: "k" },
   stopThread: { runId: "r" },

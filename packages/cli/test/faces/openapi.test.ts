@@ -79,6 +79,7 @@ describe("the description of the API", () => {
       "Schedules",
       "Bulk operations",
       "Webhooks",
+      "Outbox",
       "Observe",
       "Sign in",
       "Session",

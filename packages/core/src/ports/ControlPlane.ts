@@ -1,8 +1,8 @@
 /**
  * The control plane as a server uses it: every project's ports, and whether the store is up.
  *
- * The ports themselves (`Claims`, `Leases`, `Limits`, `RunLog`, `Runs`, `WorkerRegistry`, `Conversations`, `Schedules`, `BulkOperations`,
- * `Statistics`, `Summaries`, `Webhooks`) are each bound to one project, so that ids of another project do not exist for its users.
+ * The ports themselves (`Claims`, `Leases`, `Limits`, `RunLog`, `Runs`, `WorkerRegistry`, `Conversations`, `RefusedRows`, `Schedules`,
+ * `BulkOperations`, `Statistics`, `Summaries`, `Webhooks`) are each bound to one project, so that ids of another project do not exist for its users.
  */
 import { Context, type Duration, Effect, Layer } from "effect"
 import { Access, type ProjectNotFound } from "./Access.js"
@@ -14,6 +14,7 @@ import type * as Ids from "../model/Ids.js"
 import type { Leases } from "./Leases.js"
 import type { Limits } from "./Limits.js"
 import * as PayloadCheck from "./PayloadCheck.js"
+import type { RefusedRows } from "./RefusedRows.js"
 import type { RunLog } from "./RunLog.js"
 import type { Runs } from "./Runs.js"
 import type { Schedules } from "./Schedules.js"
@@ -28,7 +29,14 @@ import type { WorkerRegistry } from "./WorkerRegistry.js"
 export type ProjectPorts = Claims | Conversations | Leases | Limits | RunLog | Runs | WorkerRegistry
 
 /** Every port of one project that a store has. */
-export type StorePorts = ProjectPorts | BulkOperations | Schedules | Statistics | Summaries | Webhooks
+export type StorePorts =
+  | ProjectPorts
+  | BulkOperations
+  | RefusedRows
+  | Schedules
+  | Statistics
+  | Summaries
+  | Webhooks
 
 /**
  * Which finished runs are to be deleted, and how many at most.
@@ -60,7 +68,8 @@ export class ControlPlane extends Context.Tag("@runlease/core/ControlPlane")<
      * Deletes some finished runs that are old enough, with their events, details and sessions, in one small commit;
      * then conversations that have lost their last run this way and are as old themselves. A public id that was
      * pruned may be used again. The counters of periods that are as old go too, and bulk operations that ended by then, and
-     * messages of webhooks 30 days after their end.
+     * messages of webhooks 30 days after their end. Refused rows of the outbox that are as old go with those of their project; those that name no
+     * project go with any.
      */
     readonly prune: (request: PruneRequest) => Effect.Effect<Pruned, ControlPlaneError>
 

@@ -128,6 +128,12 @@ const webhook = createRoute({
   component: lazyRouteComponent(() => import("./pages/webhooks/EndpointPage")),
 })
 
+const outbox = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/outbox",
+  component: lazyRouteComponent(() => import("./pages/outbox/OutboxPage")),
+})
+
 const submit = createRoute({
   getParentRoute: () => signedIn,
   path: "/submit",
@@ -149,6 +155,7 @@ const routeTree = root.addChildren([
     limits,
     webhooks,
     webhook,
+    outbox,
     submit,
   ]),
 ])

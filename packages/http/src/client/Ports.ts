@@ -9,6 +9,7 @@ import {
   Conversations as ConversationsPort,
   Leases as LeasesPort,
   Limits as LimitsPort,
+  RefusedRows as RefusedRowsPort,
   RunLog as RunLogPort,
   Runs as RunsPort,
   Schedules as SchedulesPort,
@@ -27,6 +28,7 @@ import * as Conversations from "./Conversations.js"
 import * as Exchange from "./Exchange.js"
 import * as Leases from "./Leases.js"
 import * as Limits from "./Limits.js"
+import * as RefusedRows from "./RefusedRows.js"
 import * as RunLog from "./RunLog.js"
 import * as Runs from "./Runs.js"
 import * as Schedules from "./Schedules.js"
@@ -48,6 +50,7 @@ export type Provided =
   | BrowserTokensPort.BrowserTokens
   | BulkPort.BulkOperations
   | CallbacksPort.Callbacks
+  | RefusedRowsPort.RefusedRows
   | SchedulesPort.Schedules
   | WebhooksPort.Webhooks
   | RunTokensService.RunTokens
@@ -73,6 +76,7 @@ export const layerWith = <More>(
     Layer.effect(ConversationsPort.Conversations, Conversations.make),
     Layer.effect(LeasesPort.Leases, Leases.make),
     Layer.effect(LimitsPort.Limits, Limits.make),
+    Layer.effect(RefusedRowsPort.RefusedRows, RefusedRows.make),
     Layer.effect(RunLogPort.RunLog, RunLog.make),
     Layer.effect(RunsPort.Runs, Runs.make),
     Layer.effect(BrowserTokensPort.BrowserTokens, BrowserTokens.make),

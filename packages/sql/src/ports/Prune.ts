@@ -1,8 +1,9 @@
-/** Deleting finished runs, the conversations left without any, ended bulk operations, and old messages of webhooks, a bounded number of rows at a time. */
+/** Deleting finished runs, the conversations left without any, ended bulk operations, old messages of webhooks and refused rows, a bounded number of rows at a time. */
 import type { SqlError } from "@effect/sql/SqlError"
 import { ControlPlane, type Ids } from "@runlease/core"
 import { WebhookRules } from "@runlease/store"
 import { Duration, Effect, Either, Function } from "effect"
+import * as RefusedRows from "../outbox/RefusedRows.js"
 import * as RecordQueries from "../batch/RecordQueries.js"
 import * as CounterQueries from "../batch/CounterQueries.js"
 import * as FlowQueries from "../batch/FlowQueries.js"
@@ -105,10 +106,11 @@ const pruneOne = (
       now - WebhookRules.keptMillis,
       batch.limit,
     )
+    const rows = yield* RefusedRows.prune(store, request.projectId, batch.before, batch.limit)
     const counters = yield* pruneCounters(store, batch)
     return Either.right({
       pruned,
-      more: counters || conversations || limits || bulk || flows || deliveries,
+      more: counters || conversations || limits || bulk || flows || deliveries || rows,
     })
   })
 

@@ -88,6 +88,8 @@ const requests: Readonly<Record<string, Make>> = {
   "schedules.backfill": () => ({ body: { from: "1969-12-31T00:00:00Z", to: "1970-01-01T00:00:00Z" } }),
   "webhooks.create": () => ({ body: { url: "https://example.com", events: ["run.failed"] } }),
   "webhooks.update": () => ({ body: { enabled: false } }),
+  "outbox.retryRows": () => ({ body: { row_ids: ["nothing"] } }),
+  "outbox.discardRows": () => ({ body: { row_ids: ["nothing"] } }),
   "bulk.begin": () => ({ body: { action: "cancel", filter: { agent_id: "none" } } }),
   "observe.projectLive": () => ({ query: "?topics=runs" }),
   "observe.drain": () => ({ body: { drain: true } }),

@@ -60,6 +60,9 @@ export const paths = {
   retryWebhook: "POST /projects/:project/webhook-endpoints/:endpoint/retry",
   deliveries: "GET /projects/:project/webhook-deliveries",
   retryDelivery: "POST /projects/:project/webhook-deliveries/:delivery/retry",
+  refusedRows: "GET /projects/:project/outbox/refused",
+  retryRows: "POST /projects/:project/outbox/refused/retry",
+  discardRows: "POST /projects/:project/outbox/refused/discard",
 } as const
 
 export interface Page<A> {
@@ -151,6 +154,9 @@ interface Replies {
   readonly rotateWebhook: EndpointWithSecret
   readonly testWebhook: { readonly delivery: Json.WebhookDelivery }
   readonly retryWebhook: { readonly retried: number }
+  readonly refusedRows: Page<Json.RefusedRow>
+  readonly retryRows: { readonly rows: number }
+  readonly discardRows: { readonly rows: number }
   readonly deliveries: Page<Json.WebhookDelivery>
   readonly retryDelivery: { readonly delivery: Json.WebhookDelivery }
 }

@@ -1,5 +1,5 @@
 /** The pages of the sidebar. A phone has those with `isRare` behind "More". */
-import { CalendarClock, Gauge, Merge, MessagesSquare, Rows3, Server, Webhook } from "lucide-react"
+import { CalendarClock, Gauge, Inbox, Merge, MessagesSquare, Rows3, Server, Webhook } from "lucide-react"
 
 export const pages = [
   { to: "/", label: "Overview", key: "g o", Icon: Gauge, isRare: false },
@@ -9,6 +9,7 @@ export const pages = [
   { to: "/schedules", label: "Schedules", key: "g s", Icon: CalendarClock, isRare: true },
   { to: "/limits", label: "Limits", key: "g l", Icon: Merge, isRare: true },
   { to: "/webhooks", label: "Webhooks", key: "g h", Icon: Webhook, isRare: true },
+  { to: "/outbox", label: "Outbox", key: "g b", Icon: Inbox, isRare: true },
 ] as const
 
 export type PagePath = (typeof pages)[number]["to"]

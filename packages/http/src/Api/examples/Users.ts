@@ -1,4 +1,5 @@
 /** Examples of the endpoints that submit, read and end runs, and of those of threads and keys. */
+import * as Outbox from "./Outbox.js"
 import { batchReply } from "../../Wire/Submission.js"
 import { conversationId, keyId, page, pending, projectId, submittedAt } from "./Values.js"
 
@@ -72,6 +73,7 @@ const stream = [
 
 /** By `group.endpoint`. */
 export const examples = {
+  ...Outbox.examples,
   "runs.submit": {
     sent: {
       kind: "agent",
