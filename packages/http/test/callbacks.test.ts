@@ -9,6 +9,7 @@ import {
   Interrupts,
   type Interrupt,
   Leases,
+  PromiseSteps,
   Runs,
 } from "@runlease/core"
 import { MemoryControlPlane } from "@runlease/store"
@@ -225,23 +226,31 @@ describe("a callback", () => {
 })
 
 describe("a callback of a program", () => {
-  it.scoped("is made before the question is posed, by the worker that executes the run", () =>
+  const euros = Schema.Struct({ euros: Schema.Number })
+
+  const question = { key: "order-7", message: "Paid?", schema: euros }
+
+  const programs = {
+    "an Effect": (sent: Deferred.Deferred<string>) =>
+      Effect.gen(function* () {
+        const { url } = yield* Interrupts.callback("paid", { key: "order-7" })
+        yield* Deferred.succeed(sent, url)
+        return `paid ${(yield* Interrupts.ask("paid", question)).euros}`
+      }),
+    promises: (sent: Deferred.Deferred<string>) =>
+      PromiseSteps.run(async (steps) => {
+        const { url } = await steps.callback("paid", { key: "order-7" })
+        Deferred.unsafeDone(sent, Effect.succeed(url))
+        return `paid ${(await steps.ask("paid", question)).euros}`
+      }),
+  }
+
+  const answers = (
+    execute: (sent: Deferred.Deferred<string>) => Effect.Effect<string, unknown, Executor.RunContext>,
+  ) =>
     Effect.gen(function* () {
       const sent = yield* Deferred.make<string>()
-      yield* TestWorker.start(
-        Executor.from(() =>
-          Effect.gen(function* () {
-            const { url } = yield* Interrupts.callback("paid", { key: "order-7" })
-            yield* Deferred.succeed(sent, url)
-            const { euros } = yield* Interrupts.ask("paid", {
-              key: "order-7",
-              message: "Paid?",
-              schema: Schema.Struct({ euros: Schema.Number }),
-            })
-            return `paid ${euros}`
-          }),
-        ),
-      )
+      yield* TestWorker.start(Executor.from(() => execute(sent)))
       const { runId } = yield* TestRuns.submit()
       const url = yield* Deferred.await(sent)
       const path = url.slice(new URL(url).origin.length)
@@ -253,8 +262,13 @@ describe("a callback of a program", () => {
       deepStrictEqual(done.result ?? (yield* TestRuns.eventsOf(runId)).flatMap(({ delta }) => delta ?? []), [
         "paid 40",
       ])
-    }).pipe(Effect.provide(layer)),
-  )
+    }).pipe(Effect.provide(layer))
+
+  for (const [name, execute] of Object.entries(programs)) {
+    it.scoped(`of ${name} is made before the question is posed, by the worker that executes the run`, () =>
+      answers(execute),
+    )
+  }
 
   it.effect(
     "has to be sent again while the run does not wait, and is refused without the lease or for a budget",

@@ -15,6 +15,7 @@
  * Source: docs/decisions/0115-agents-of-other-frameworks.md
  */
 import { Deferred, Effect, FiberSet, Predicate } from "effect"
+import type { Leases } from "../ports/Leases.js"
 import type * as Emit from "./Emit.js"
 import { isFailure } from "./ExecutorOutput.js"
 import * as Interrupts from "./Interrupts.js"
@@ -55,7 +56,18 @@ export interface PromiseSteps {
     <A>(name: string, question: Interrupts.EditableQuestion<A>): Promise<Interrupts.Approval<A>>
     (name: string, question: Interrupts.Question): Promise<Interrupts.Decision>
   }
+
+  /** The answer to a question by its schema, or text. It rejects with `Declined` where there is none. See `Interrupts.ask`. */
+  readonly ask: <A = string>(name: string, question: Interrupts.TypedQuestion<A>) => Promise<A>
+
+  /**
+   * A URL that answers the question of that name and key, once, for a third party without an API key. It is made before the question is
+   * posed. See `Interrupts.callback`.
+   */
+  readonly callback: (name: string, options?: Interrupts.CallbackOptions) => Promise<Interrupts.Callback>
 }
+
+type Context = StepLog | Emit.Emit | Leases
 
 const attempted = <A>(body: (signal: AbortSignal) => PromiseLike<A>): Effect.Effect<A, unknown> =>
   Effect.tryPromise({ try: body, catch: (error) => error })
@@ -94,13 +106,13 @@ const isOfTheAttempt = (error: unknown): boolean => error instanceof Step.StepEr
  */
 export const run = <A>(
   program: (steps: PromiseSteps, signal: AbortSignal) => PromiseLike<A>,
-): Effect.Effect<A, unknown, StepLog | Emit.Emit> =>
+): Effect.Effect<A, unknown, Context> =>
   Effect.scoped(
     Effect.gen(function* () {
       const failed = yield* Deferred.make<never, unknown>()
       // The Scope of the attempt interrupts what the program has left running.
-      const promiseOf = yield* FiberSet.makeRuntimePromise<StepLog | Emit.Emit>()
-      const give = <B>(effect: Effect.Effect<B, unknown, StepLog | Emit.Emit>): Promise<B> => {
+      const promiseOf = yield* FiberSet.makeRuntimePromise<Context>()
+      const give = <B>(effect: Effect.Effect<B, unknown, Context>): Promise<B> => {
         const promise = promiseOf(
           effect.pipe(
             Effect.tapError((error) => (isOfTheAttempt(error) ? Deferred.fail(failed, error) : Effect.void)),
@@ -135,6 +147,8 @@ export const run = <A>(
           give<unknown>(Interrupts.approve(name, question))) as PromiseSteps["approve"],
         decide: ((name: string, question: Interrupts.Question) =>
           give<unknown>(Interrupts.decide(name, question))) as PromiseSteps["decide"],
+        ask: (name, question) => give(Interrupts.ask(name, question)),
+        callback: (name, options) => give(Interrupts.callback(name, options)),
       }
       return yield* Effect.raceFirst(
         attempted((signal) => program(steps, signal)),
