@@ -41,4 +41,14 @@ layer(NodeContext.layer, { excludeTestServices: true })("a settings file", (it) 
       expect(list.code).toBe(64)
     }),
   )
+
+  it.scoped("names the networks that webhooks may go to", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      yield* write(cwd, "runlease.json", JSON.stringify({ webhook_allow: "everywhere" }))
+      const { code, stderr } = yield* run(["serve", "--port", "0"], { cwd })
+      expect(stderr).toContain("must be networks with commas, such as 10.0.0.0/8,127.0.0.1")
+      expect(code).not.toBe(0)
+    }),
+  )
 })

@@ -48,6 +48,9 @@ export const SettingsFile = Schema.Struct({
   public_url: text(
     "serve: the address of the server for third parties, in callbacks; that of each request when absent.",
   ),
+  webhook_allow: text(
+    "serve: networks that webhooks may go to besides public addresses, with commas, such as 10.0.0.0/8.",
+  ),
   metrics: truth("serve: whether GET /metrics answers anyone, for Prometheus; false when absent."),
   log_requests: truth("serve: whether each request is logged; false when absent."),
   log_format: text("serve, worker: the log on stderr, text or json; text when absent."),
