@@ -9,7 +9,13 @@ const files = Object.fromEntries(
 
 describe("the code of the page about executors", () => {
   it("compiles where a block is a whole file", async () => {
-    expect(Object.keys(files)).toEqual(["notify.ts", "refund.ts", "invoice.ts", "refundTool.ts"])
+    expect(Object.keys(files)).toEqual([
+      "notify.ts",
+      "refund.ts",
+      "invoice.ts",
+      "connect.ts",
+      "refundTool.ts",
+    ])
     const folder = await Code.write("executors", files)
     expect(await Code.problemsOf(Object.keys(files).map((name) => folder + name))).toBe("")
   })

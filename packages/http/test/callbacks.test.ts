@@ -10,6 +10,7 @@ import {
   type Interrupt,
   Leases,
   PromiseSteps,
+  type Run,
   Runs,
 } from "@runlease/core"
 import { MemoryControlPlane } from "@runlease/store"
@@ -267,6 +268,79 @@ describe("a callback of a program", () => {
   for (const [name, execute] of Object.entries(programs)) {
     it.scoped(`of ${name} is made before the question is posed, by the worker that executes the run`, () =>
       answers(execute),
+    )
+  }
+
+  const connecting = {
+    "an Effect": Effect.map(
+      Interrupts.connect("github", {
+        url: "https://app.example/connect?with=github",
+        scopes: ["repo", "user"],
+      }),
+      ({ accessToken, scope }) => `${Redacted.value(accessToken)} for ${scope}`,
+    ),
+    promises: PromiseSteps.run(async (steps) => {
+      const url = "https://app.example/connect?with=github"
+      const { accessToken, scope } = await steps.connect("github", { url, scopes: ["repo", "user"] })
+      return `${Redacted.value(accessToken)} for ${scope}`
+    }),
+  }
+
+  for (const [name, program] of Object.entries(connecting)) {
+    it.scoped(`of ${name} gets the grant of a user who has signed in, which is in no log`, () =>
+      Effect.gen(function* () {
+        yield* TestWorker.start(Executor.from(() => program))
+        const { runId } = yield* TestRuns.submit()
+        const asked = () => TestRuns.eventually(TestRuns.getRun(runId), ({ status }) => status === "waiting")
+        const linkOf = ({ waiting }: Run.Run) => {
+          const [question] = waiting?.interrupts ?? []
+          const { about } = question!.metadata as { about: { url: string; scopes: ReadonlyArray<string> } }
+          const { origin, pathname, searchParams } = new URL(about.url)
+          deepStrictEqual(
+            [
+              question!.message,
+              origin + pathname,
+              searchParams.get("with"),
+              searchParams.get("scope"),
+              about.scopes,
+            ],
+            ["Sign in with github", "https://app.example/connect", "github", "repo user", ["repo", "user"]],
+          )
+          return new URL(searchParams.get("callback")!)
+        }
+        const first = linkOf(yield* asked())
+        deepStrictEqual(refusalOf(yield* answer(first.pathname + first.search, { code: "4711" })), [
+          422,
+          "answer_refused",
+        ])
+        // A person may answer what does not fit, which brings the question again with a link of its own.
+        yield* (yield* Runs.Runs).resume(runId, [
+          { interruptId: "github", status: "resolved", payload: { access_token: 7 } },
+        ])
+        const again = yield* TestRuns.eventually(
+          TestRuns.getRun(runId),
+          ({ waiting }) => waiting?.interrupts[0]?.id === "github~2",
+        )
+        const [question] = again.waiting!.interrupts
+        assertTrue(question!.message?.includes("does not fit") ?? false)
+        const { url } = (question!.metadata as { about: { url: string } }).about
+        const second = new URL(new URL(url).searchParams.get("callback")!)
+        strictEqual((yield* answer(first.pathname + first.search, { access_token: "gho_1" })).status, 409)
+        const granted = { access_token: "gho_secret", scope: "repo" }
+        strictEqual((yield* answer(second.pathname + second.search, granted)).status, 200)
+        yield* TestRuns.eventually(TestRuns.getRun(runId), ({ status }) => status === "completed")
+        const events = yield* TestRuns.eventsOf(runId)
+        deepStrictEqual(
+          events.flatMap(({ delta }) => delta ?? []),
+          ["gho_secret for repo"],
+        )
+        assertTrue(
+          !JSON.stringify(events.filter(({ type }) => type !== "TEXT_MESSAGE_CONTENT")).includes(
+            "gho_secret",
+          ),
+        )
+        assertTrue(!JSON.stringify((yield* (yield* Runs.Runs).snapshot(runId)).resume).includes("gho_secret"))
+      }).pipe(Effect.provide(layer)),
     )
   }
 

@@ -249,6 +249,17 @@ const idOf = (name: string, key: unknown, within: string | undefined, stepId: st
 const stepOf = (name: string, key: unknown, within: string | undefined): string =>
   stepIdOf({ within, name: `question ${name}`, key })
 
+/** Waits for the answers to questions that have none. */
+const waitFor = (
+  attempt: AttemptSteps,
+  within: string | undefined,
+  open: Array.NonEmptyReadonlyArray<Interrupt>,
+  after: Question["expiresAfter"],
+) => {
+  const awaited = awaitAnswers(open, after)
+  return attempt.lease === undefined ? awaited : attempt.park(within, awaited, Effect.never)
+}
+
 /** The values of questions; those that have no answer wait for it together. */
 const answers = <A>(
   questions: ReadonlyArray<{
@@ -274,14 +285,8 @@ const answers = <A>(
       else open.push({ interrupt: state.left, after: question.expiresAfter })
     }
     if (!Array.isNonEmptyReadonlyArray(open)) return values
-    const [{ after }] = open
-    const awaited = awaitAnswers(
-      Array.map(open, ({ interrupt }) => interrupt),
-      after,
-    )
-    return yield* attempt.lease === undefined
-      ? awaited
-      : attempt.park(places[0]?.within, awaited, Effect.never)
+    const interrupts = Array.map(open, ({ interrupt }) => interrupt)
+    return yield* waitFor(attempt, places[0]?.within, interrupts, open[0].after)
   })
 
 const isEditable = (question: Question): question is EditableQuestion<unknown> => "editable" in question
@@ -351,7 +356,7 @@ export const ask = <A = string>(
 /**
  * Poses several questions at once, by their names, and continues with all of the answers. They wait as long as the first of them says.
  *
- * Fails: as `ask`.
+ * Fails: `Declined`, and see `NotAnswered`.
  */
 export const askAll = <const Q extends Readonly<globalThis.Record<string, AnyQuestion>>>(
   questions: Q,
@@ -420,9 +425,20 @@ export const callback = (
 ): Effect.Effect<Callback, CallbackUnavailable | StepError, StepLog | Leases> =>
   Effect.gen(function* () {
     const attempt = (yield* StepLog).steps()
-    const leases = yield* Leases
     const within = (yield* unlessOnce(name, `Callback ${name}`))?.id
     const question = idOf(name, key, within, stepOf(name, key, within))
+    return yield* issue(attempt, name, question, expiresIn)
+  })
+
+/** Makes the URL that answers the question of that id. */
+const issue = (
+  attempt: AttemptSteps,
+  name: string,
+  question: string,
+  expiresIn: CallbackOptions["expiresIn"],
+): Effect.Effect<Callback, CallbackUnavailable | StepError, Leases> =>
+  Effect.gen(function* () {
+    const leases = yield* Leases
     const unavailable = (message: string) => new CallbackUnavailable({ question: name, message })
     const { lease } = attempt
     if (lease === undefined) return yield* unavailable("No worker executes this run")
@@ -440,4 +456,69 @@ export const callback = (
     }
     const path = CallbackToken.pathOf(attempt.runId, issued.token)
     return { url: `${base.value.replace(/\/+$/, "")}${path}`, expiresAt: issued.expiresAt }
+  })
+
+/**
+ * Where a user signs in with a third party, and for what.
+ *
+ * `url`: the page of your application that begins the sign-in. It gets the parameters `callback` and `scope`. `scopes`: what the run needs.
+ *
+ * Units: `expiresAfter` is as that of a question; the link is valid as long, 365 days when absent.
+ */
+export interface ConnectOptions extends Omit<Question, "about" | "message"> {
+  readonly url: string | URL
+  readonly scopes?: ReadonlyArray<string> | undefined
+  readonly message?: string | undefined
+}
+
+/** What a user has granted to the run. The store seals its tokens. */
+export const Grant = Schema.Struct({
+  accessToken: Schema.propertySignature(secret({ title: "Access token" })).pipe(
+    Schema.fromKey("access_token"),
+  ),
+  refreshToken: Schema.optional(secret({ title: "Refresh token" })).pipe(Schema.fromKey("refresh_token")),
+  tokenType: Schema.optional(Schema.String).pipe(Schema.fromKey("token_type")),
+  /** The scopes that the user has granted, with spaces between them. */
+  scope: Schema.optional(Schema.String),
+  expiresAt: Schema.optional(Schema.DateTimeUtc).pipe(Schema.fromKey("expires_at")),
+})
+export type Grant = typeof Grant.Type
+
+const grant = readerOfSchema(Grant)
+
+/** The page with what the application needs to answer. */
+const signInPage = (url: string | URL, callback: string, scopes: ReadonlyArray<string>): string => {
+  const page = new URL(url)
+  page.searchParams.set("callback", callback)
+  if (scopes.length > 0) page.searchParams.set("scope", scopes.join(" "))
+  return page.href
+}
+
+/**
+ * Lets the user sign in with a third party, and returns what the user grants to this run.
+ *
+ * ```ts
+ * const { accessToken } = yield* Interrupts.connect("github", { url: "https://app.example/connect/github", scopes: ["repo"] })
+ * ```
+ *
+ * The question shows a link to your application. It signs the user in, as it does elsewhere, and posts the grant to `callback`: `access_token`,
+ * and as it has them `refresh_token`, `token_type`, `scope` and `expires_at`. Tokens are sealed, and each attempt of the run has them.
+ *
+ * Fails: `Declined`, `CallbackUnavailable`, and see `NotAnswered`. Defect: `url` is none.
+ * Source: docs/decisions/0153-the-users-sign-in.md
+ */
+export const connect = (
+  name: string,
+  { message = `Sign in with ${name}`, scopes = [], url, ...options }: ConnectOptions,
+): Effect.Effect<Grant, CallbackUnavailable | NotAnswered | Declined, StepLog | Leases> =>
+  Effect.gen(function* () {
+    const attempt = (yield* StepLog).steps()
+    const placed = yield* take(attempt, name, { ...options, message }, grant)
+    const state = stateOf(attempt, placed)
+    if (Either.isRight(state)) return state.right
+    if (state.left instanceof Declined) return yield* state.left
+    const { expiresAfter } = options
+    const callback = yield* issue(attempt, name, state.left.id, expiresAfter ?? "365 days")
+    const about = { url: signInPage(url, callback.url, scopes), scopes }
+    return yield* waitFor(attempt, placed.within, [{ ...state.left, metadata: { about } }], expiresAfter)
   })

@@ -57,7 +57,7 @@ export interface PromiseSteps {
     (name: string, question: Interrupts.Question): Promise<Interrupts.Decision>
   }
 
-  /** The answer to a question by its schema, or text. It rejects with `Declined` where there is none. See `Interrupts.ask`. */
+  /** The answer to a question by its schema, or text. It rejects with `Declined` where there is none. */
   readonly ask: <A = string>(name: string, question: Interrupts.TypedQuestion<A>) => Promise<A>
 
   /**
@@ -65,6 +65,9 @@ export interface PromiseSteps {
    * posed. See `Interrupts.callback`.
    */
   readonly callback: (name: string, options?: Interrupts.CallbackOptions) => Promise<Interrupts.Callback>
+
+  /** What the user grants to the run by signing in with a third party. See `Interrupts.connect`. */
+  readonly connect: (name: string, options: Interrupts.ConnectOptions) => Promise<Interrupts.Grant>
 }
 
 type Context = StepLog | Emit.Emit | Leases
@@ -149,6 +152,7 @@ export const run = <A>(
           give<unknown>(Interrupts.decide(name, question))) as PromiseSteps["decide"],
         ask: (name, question) => give(Interrupts.ask(name, question)),
         callback: (name, options) => give(Interrupts.callback(name, options)),
+        connect: (name, options) => give(Interrupts.connect(name, options)),
       }
       return yield* Effect.raceFirst(
         attempted((signal) => program(steps, signal)),

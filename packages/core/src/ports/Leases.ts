@@ -233,7 +233,7 @@ export class Leases extends Context.Tag("@runlease/core/Leases")<
       callback: NewCallback,
     ) => Effect.Effect<IssuedCallback, LeaseLost | RunNotFound | CallbackRefused | ControlPlaneError>
 
-    /** Sends a message to the run, as `Runs.tell` does. */
+    /** Sends a message to the run. */
     readonly tell: (
       lease: LeaseRef,
       message: NewMessage,
