@@ -2,7 +2,7 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import { NodeContext } from "@effect/platform-node"
 import { expect, it } from "@effect/vitest"
 import { SqliteFile } from "@runlease/sql"
-import { Effect } from "effect"
+import { Effect, Schedule } from "effect"
 import { join } from "node:path"
 import * as Browser from "./Browser.js"
 import { json, jsonLines, room, run } from "./Processes.js"
@@ -57,7 +57,11 @@ it.scopedLive("rows that became no run are on a page, where they are inserted ag
       Effect.flatMap(
         SqlClient.SqlClient,
         (sql) => sql`INSERT INTO runlease_outbox (submission) VALUES (${submission})`,
-      ).pipe(Effect.provide(SqliteFile.layerWith({ filename: join(cwd, ".runlease/runlease.sqlite") })))
+      ).pipe(
+        // The server writes to the same file, and this connection does not wait for it.
+        Effect.retry({ schedule: Schedule.spaced("20 millis"), times: 500 }),
+        Effect.provide(SqliteFile.layerWith({ filename: join(cwd, ".runlease/runlease.sqlite") })),
+      )
     const { faults, page } = yield* Browser.visit(
       yield* Browser.launch,
       new URL(env.RUNLEASE_URL).origin,
