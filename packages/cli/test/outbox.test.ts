@@ -1,4 +1,5 @@
 import * as SqlClient from "@effect/sql/SqlClient"
+import type { SqlError } from "@effect/sql/SqlError"
 import { NodeContext } from "@effect/platform-node"
 import { expect, it } from "@effect/vitest"
 import { SqliteFile } from "@runlease/sql"
@@ -14,16 +15,23 @@ const until = <E, R>(text: string, command: Effect.Effect<{ readonly stdout: str
     Effect.repeat({ until: (stdout) => stdout.includes(text) }),
   )
 
+/** Inserts a row as a program of the user. The server writes to the same file, and this connection does not wait for it. */
+const insertInto = (cwd: string, insertion: (sql: SqlClient.SqlClient) => Effect.Effect<unknown, SqlError>) =>
+  Effect.flatMap(SqlClient.SqlClient, insertion).pipe(
+    Effect.retry({ schedule: Schedule.spaced("20 millis"), times: 500 }),
+    Effect.provide(SqliteFile.layerWith({ filename: join(cwd, ".runlease/runlease.sqlite") })),
+  )
+
 it.scopedLive("rows that became no run are listed with the reason, inserted again and discarded", () =>
   Effect.gen(function* () {
     const { cwd, env } = yield* room
     const outbox = (...args: ReadonlyArray<string>) => run(["outbox", ...args], { cwd, env })
     const insert = (project: string) =>
-      Effect.flatMap(
-        SqlClient.SqlClient,
+      insertInto(
+        cwd,
         (sql) =>
           sql`INSERT INTO runlease_outbox (project, submission) VALUES (${project}, '{"agent": "echo"}')`,
-      ).pipe(Effect.provide(SqliteFile.layerWith({ filename: join(cwd, ".runlease/runlease.sqlite") })))
+      )
     yield* insert("later")
     yield* insert("never")
     yield* until("2 rows refused, 0 rows waiting.", outbox("list"))
@@ -54,14 +62,7 @@ it.scopedLive("rows that became no run are on a page, where they are inserted ag
     if (!Browser.isThere) return
     const { cwd, env } = yield* room
     const insert = (submission: string) =>
-      Effect.flatMap(
-        SqlClient.SqlClient,
-        (sql) => sql`INSERT INTO runlease_outbox (submission) VALUES (${submission})`,
-      ).pipe(
-        // The server writes to the same file, and this connection does not wait for it.
-        Effect.retry({ schedule: Schedule.spaced("20 millis"), times: 500 }),
-        Effect.provide(SqliteFile.layerWith({ filename: join(cwd, ".runlease/runlease.sqlite") })),
-      )
+      insertInto(cwd, (sql) => sql`INSERT INTO runlease_outbox (submission) VALUES (${submission})`)
     const { faults, page } = yield* Browser.visit(
       yield* Browser.launch,
       new URL(env.RUNLEASE_URL).origin,
