@@ -170,3 +170,6 @@ export const pageParams = {
   cursor: Schema.optional(Schema.String),
   limit: Schema.optional(integerText(1, 100)),
 }
+
+/** The answer to a request that deletes. */
+export const Deleted = Schema.Struct({ deleted: Schema.Boolean })

@@ -23,7 +23,7 @@ const overview = `runlease: durable agent runs under leases
   runlease tell RUN TEXT            send a message to a working run
   runlease runs list|get|explain|tree|events|cancel|resume|retry|prune
   runlease runs bulk cancel|retry|label|list|get|abort
-  runlease conversations list|show|rename
+  runlease conversations list|show|rename|branch|remove
   runlease schedules create|list|get|update|pause|resume|delete|run|upcoming|backfill|apply
   runlease limits list|pause|resume
   runlease webhooks create|list|show|update|rotate|remove|test|deliveries|retry

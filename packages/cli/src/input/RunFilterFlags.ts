@@ -51,37 +51,33 @@ const toConditions = (pairs: ReadonlyArray<readonly [name: string, value: string
   }
 }
 
-export const where: Options.Options<Conditions> = Options.text("where").pipe(
-  Options.withDescription(
-    "Only runs with this value, as metadata.customer.plan=gold in the metadata of their outcome, or error.code=TIMEOUT; may be repeated: values of one name are alternatives",
-  ),
-  Options.repeated,
-  Options.mapEffect((texts) =>
-    Either.match(Either.map(Either.all(texts.map(parseOne)), toConditions), {
-      onLeft: (problem) => Effect.fail(ValidationError.invalidValue(HelpDoc.p(problem))),
-      onRight: (conditions) => Effect.succeed(conditions),
+/** A flag of conditions. `check`: what is wrong with all of them, undefined where nothing is. */
+const conditionsOf = (description: string, check: (texts: ReadonlyArray<string>) => string | undefined) =>
+  Options.text("where").pipe(
+    Options.withDescription(`${description}; may be repeated: values of one name are alternatives`),
+    Options.repeated,
+    Options.mapEffect((texts) => {
+      const problem = check(texts)
+      return Either.match(problem === undefined ? Either.all(texts.map(parseOne)) : Either.left(problem), {
+        onLeft: (wrong) => Effect.fail(ValidationError.invalidValue(HelpDoc.p(wrong))),
+        onRight: (pairs) => Effect.succeed(toConditions(pairs)),
+      })
     }),
-  ),
+  )
+
+export const where: Options.Options<Conditions> = conditionsOf(
+  "Only runs with this value, as metadata.customer.plan=gold in the metadata of their outcome, or error.code=TIMEOUT",
+  () => undefined,
 )
 
 /** The conditions of a list of things that have no error. */
-export const whereMetadata: Options.Options<Conditions["metadata"]> = Options.text("where").pipe(
-  Options.withDescription(
-    "Only those with this value in their metadata, as metadata.customer.plan=gold; may be repeated: values of one name are alternatives",
-  ),
-  Options.repeated,
-  Options.mapEffect((texts) => {
+export const whereMetadata: Options.Options<Conditions["metadata"]> = conditionsOf(
+  "Only those with this value in their metadata, as metadata.customer.plan=gold",
+  (texts) => {
     const other = texts.find((text) => !text.startsWith(prefix))
-    const pairs = Either.all(texts.map(parseOne))
-    return Either.match(
-      other === undefined ? pairs : Either.left(problemIn(other, "takes metadata.PATH=VALUE")),
-      {
-        onLeft: (problem) => Effect.fail(ValidationError.invalidValue(HelpDoc.p(problem))),
-        onRight: (found) => Effect.succeed(toConditions(found).metadata),
-      },
-    )
-  }),
-)
+    return other === undefined ? undefined : problemIn(other, "takes metadata.PATH=VALUE")
+  },
+).pipe(Options.map(({ metadata }) => metadata))
 
 const searchText = Ids.visibleText(200)
 

@@ -8,7 +8,7 @@ import { JsonBody } from "../contract/Body.js"
 import { Authorization } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
 import { strict } from "../contract/Strict.js"
-import { pageParams, nullish, orEmpty, pageOf, Timestamp } from "../Wire.js"
+import { Deleted, pageParams, nullish, orEmpty, pageOf, Timestamp } from "../Wire.js"
 import {
   Conversation,
   ConversationChange,
@@ -102,7 +102,7 @@ export const group = HttpApiGroup.make("conversations")
   .add(
     HttpApiEndpoint.del("remove", "/conversations/:conversation_id")
       .setPath(conversationPath)
-      .addSuccess(Schema.Struct({ deleted: Schema.Boolean }))
+      .addSuccess(Deleted)
       .addError(Refusal.Conflict)
       .annotateContext(
         OpenApi.annotations({

@@ -8,7 +8,7 @@ import { JsonBody } from "../contract/Body.js"
 import { strict } from "../contract/Strict.js"
 import { Authorization } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
-import { pageOf, pageParams, renamed } from "../Wire.js"
+import { Deleted, pageOf, pageParams, renamed } from "../Wire.js"
 import { DefineRequest, Limit, NamedLimit } from "../Wire/Limit.js"
 
 const projectPath = Schema.Struct({ project_reference: Schema.String })
@@ -138,7 +138,7 @@ export const group = HttpApiGroup.make("limits")
   .add(
     HttpApiEndpoint.del("remove", "/projects/:project_reference/limits/:limit_name")
       .setPath(namedPath)
-      .addSuccess(Schema.Struct({ deleted: Schema.Boolean }))
+      .addSuccess(Deleted)
       .annotateContext(
         OpenApi.annotations({
           summary: "Remove a limit with a name",

@@ -8,7 +8,7 @@ import { JsonBody } from "../contract/Body.js"
 import { Authorization } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
 import { strict } from "../contract/Strict.js"
-import { integerText, nullish, orEmpty, PageInfo, pageParams, renamed, Timestamp } from "../Wire.js"
+import { Deleted, integerText, nullish, orEmpty, PageInfo, pageParams, renamed, Timestamp } from "../Wire.js"
 import { DeclaredSchedules, NewSchedule, ScheduleChanges } from "../Wire/NewSchedule.js"
 import { CanonicalRun } from "../Wire/Run.js"
 import { Schedule } from "../Wire/Schedule.js"
@@ -47,8 +47,6 @@ export const ScheduleList = Schema.Struct({
 })
 
 export const ScheduleReply = Schema.Struct({ schedule: Schedule })
-
-export const Deleted = Schema.Struct({ deleted: Schema.Boolean })
 
 export const Pause = orEmpty(Schema.Struct({ reason: nullish(Ids.visibleText(500)) }), {})
 

@@ -8,7 +8,7 @@ import { JsonBody } from "../contract/Body.js"
 import { Authorization } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
 import { strict } from "../contract/Strict.js"
-import { nullish, orEmpty, pageOf, pageParams, Timestamp } from "../Wire.js"
+import { Deleted, nullish, orEmpty, pageOf, pageParams, Timestamp } from "../Wire.js"
 import { Delivery, Endpoint, EndpointChanges, NewEndpoint } from "../Wire/Webhook.js"
 
 const projectPath = Schema.Struct({ project_reference: Schema.String })
@@ -24,8 +24,6 @@ export const EndpointWithSecret = Schema.Struct({
 })
 
 export const DeliveryReply = Schema.Struct({ delivery: Delivery })
-
-export const Removed = Schema.Struct({ deleted: Schema.Boolean })
 
 export const Rotate = orEmpty(
   Schema.Struct({
@@ -101,7 +99,7 @@ export const group = HttpApiGroup.make("webhooks")
   .add(
     HttpApiEndpoint.del("remove", "/projects/:project_reference/webhook-endpoints/:endpoint_id")
       .setPath(endpointPath)
-      .addSuccess(Removed)
+      .addSuccess(Deleted)
       .annotateContext(
         OpenApi.annotations({
           summary: "Delete a webhook endpoint",

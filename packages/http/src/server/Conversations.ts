@@ -7,7 +7,7 @@ import * as Caller from "./Caller.js"
 import { group } from "./Group.js"
 import * as ListRows from "./ListRows.js"
 import * as MetadataQuery from "./MetadataQuery.js"
-import { ProjectPortsCache } from "./ProjectPorts.js"
+import { type Ports, ProjectPortsCache } from "./ProjectPorts.js"
 import * as ReachedRun from "./ReachedRun.js"
 import * as Workers from "./Workers.js"
 
@@ -41,6 +41,10 @@ export const make = Effect.gen(function* () {
   }
 })
 
+/** The conversations of the caller's ports. */
+const of = <E, R>(ports: Effect.Effect<Ports, E, R>) =>
+  Effect.map(ports, (context) => Context.get(context, Conversations.Conversations))
+
 export const layer = group("conversations", (handlers) =>
   Effect.gen(function* () {
     const places = yield* make
@@ -63,16 +67,13 @@ export const layer = group("conversations", (handlers) =>
       )
       .handle("conversation", ({ path }) =>
         Effect.gen(function* () {
-          const conversations = Context.get(
-            yield* Caller.conversation(["read"], path.conversation_id),
-            Conversations.Conversations,
-          )
+          const conversations = yield* of(Caller.conversation(["read"], path.conversation_id))
           return yield* conversations.get(path.conversation_id)
         }),
       )
       .handle("list", ({ urlParams }) =>
         Effect.gen(function* () {
-          const conversations = Context.get(yield* Caller.ports, Conversations.Conversations)
+          const conversations = yield* of(Caller.ports)
           const { agent_id: agentId, updated_after: from, updated_before: to, ...others } = urlParams
           const filter = { ...others, agentId, from, to, ...(yield* MetadataQuery.read) }
           const page = yield* conversations.list(filter)
@@ -81,23 +82,20 @@ export const layer = group("conversations", (handlers) =>
       )
       .handle("change", ({ path, payload }) =>
         Effect.gen(function* () {
-          const conversations = Context.get(
-            yield* Caller.conversation(["write"], path.conversation_id),
-            Conversations.Conversations,
-          )
+          const conversations = yield* of(Caller.conversation(["write"], path.conversation_id))
           return yield* conversations.update(path.conversation_id, payload)
         }),
       )
       .handle("remove", ({ path }) =>
         Effect.gen(function* () {
-          const conversations = Context.get(yield* Caller.ports, Conversations.Conversations)
+          const conversations = yield* of(Caller.ports)
           yield* conversations.remove(path.conversation_id)
           return { deleted: true }
         }),
       )
       .handle("branch", ({ path, payload: { id, message_id: messageId, title } }) =>
         Effect.gen(function* () {
-          const conversations = Context.get(yield* Caller.ports, Conversations.Conversations)
+          const conversations = yield* of(Caller.ports)
           return yield* conversations.branch(path.conversation_id, { messageId, id: id ?? undefined, title })
         }),
       )
@@ -111,10 +109,7 @@ export const layer = group("conversations", (handlers) =>
       )
       .handle("messages", ({ path, urlParams }) =>
         Effect.gen(function* () {
-          const conversations = Context.get(
-            yield* Caller.conversation(["read"], path.conversation_id),
-            Conversations.Conversations,
-          )
+          const conversations = yield* of(Caller.conversation(["read"], path.conversation_id))
           const page = yield* conversations.messages(path.conversation_id, urlParams)
           return yield* ListRows.respond(Message, page, identity, ({ id }) => id, urlParams)
         }),

@@ -107,7 +107,7 @@ export const read = (
 
 const nameColumns = { project_id: "text", id: "text" } as const
 
-/** Says that somebody uses these conversations: the list of conversations has them, as updated now. */
+/** Lists these conversations, as updated now. */
 export const touch = (
   { dialect, sql }: Database,
   names: ReadonlyArray<{ readonly project_id: string; readonly id: string }>,

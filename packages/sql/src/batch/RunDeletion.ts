@@ -19,6 +19,18 @@ export interface Finished {
   readonly latest_event_id: number
 }
 
+/** The columns of a finished run, for a SELECT from `outcomes` as `o` and `runs` as `r`. */
+export const finishedColumns = "o.run_pk, r.conversation_id, r.agent_id, o.status, o.latest_event_id"
+
+/**
+ * Whether a finished run is needed, for a SELECT from `outcomes` as `o` and `runs` as `r`. A child is read by its parent until that has ended,
+ * and a parent is needed until its children have.
+ */
+export const isNeeded = `(COALESCE(o.open_children, 0) > 0 OR (r.child IS NOT NULL AND EXISTS (
+  SELECT 1 FROM runs p WHERE p.project_id = r.project_id AND p.run_id = r.parent_run_id
+    AND NOT EXISTS (SELECT 1 FROM outcomes e WHERE e.run_pk = p.run_pk)
+)))`
+
 interface Of {
   readonly projectId: Ids.ProjectId
   readonly now: number

@@ -1,6 +1,5 @@
 /**
- * Which conversations the list of them has: `listed` is 1 for those that somebody uses. A run that makes its own conversation writes no row of
- * the index.
+ * Which conversations the list of them has: `listed` is 1 for those. A run that makes its own conversation writes no row of the index.
  *
  * Of the conversations that are there, those with a title, metadata, a message or several runs are listed.
  *

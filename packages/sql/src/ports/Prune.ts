@@ -30,17 +30,13 @@ const pruneCounters = (store: SqlStore, { before, projectId }: Batch) =>
     ),
   )
 
-/** A child is read by its parent until that has ended, and a parent is needed until its children have. */
 const pruneRuns = Effect.fnUntraced(function* (store: SqlStore, batch: Batch) {
   const { dialect, sql } = store
   const { before, limit, projectId } = batch
   const due =
-    yield* sql<RunDeletion.Finished>`SELECT o.run_pk, r.conversation_id, r.agent_id, o.status, o.latest_event_id FROM outcomes o
+    yield* sql<RunDeletion.Finished>`SELECT ${sql.literal(RunDeletion.finishedColumns)} FROM outcomes o
     JOIN runs r ON r.run_pk = o.run_pk WHERE o.project_id = ${projectId} AND o.finished_at <= ${before}
-      AND COALESCE(o.open_children, 0) = 0 AND (r.child IS NULL OR NOT EXISTS (
-        SELECT 1 FROM runs p WHERE p.project_id = r.project_id AND p.run_id = r.parent_run_id
-          AND NOT EXISTS (SELECT 1 FROM outcomes e WHERE e.run_pk = p.run_pk)
-      ))
+      AND NOT ${sql.literal(RunDeletion.isNeeded)}
     ORDER BY o.finished_at LIMIT ${limit + 1} ${dialect.lockFree("r")}`
   const pruned = yield* RunDeletion.some(store, batch, due.slice(0, limit))
   return { pruned, more: due.length > pruned }

@@ -51,6 +51,14 @@ const toMessage =
     createdAt: DateTime.unsafeMake(row.created_at),
   })
 
+/** The row of a conversation that the list has. `metadata` is JSON. */
+const newRow = (
+  projectId: Ids.ProjectId,
+  id: Ids.ConversationId,
+  fields: Pick<ConversationRow, "title" | "metadata">,
+  now: number,
+) => ({ id, project_id: projectId, ...fields, listed: 1, created_at: now, updated_at: now })
+
 interface Create {
   readonly projectId: Ids.ProjectId
   readonly id: Ids.ConversationId
@@ -160,15 +168,8 @@ export const make = (
     )
 
   const createOne = Effect.fnUntraced(function* ({ projectId, id, fields }: Create, now: number) {
-    yield* sql`INSERT INTO conversations ${sql.insert({
-      id,
-      project_id: projectId,
-      title: fields.title ?? null,
-      metadata: toJson(fields.metadata),
-      listed: 1,
-      created_at: now,
-      updated_at: now,
-    })} ON CONFLICT (project_id, id) DO NOTHING`
+    const created = { title: fields.title ?? null, metadata: toJson(fields.metadata) }
+    yield* sql`INSERT INTO conversations ${sql.insert(newRow(projectId, id, created, now))} ON CONFLICT (project_id, id) DO NOTHING`
     const row = yield* find(projectId, id)
     return Either.right(toConversation(row!))
   })
@@ -214,22 +215,18 @@ export const make = (
   /** A run that is needed, as one is that prune leaves. */
   const needed = (of: Remove) =>
     sql<{ readonly run_id: string }>`SELECT r.run_id FROM runs r LEFT JOIN outcomes o ON o.run_pk = r.run_pk
-      WHERE ${runsOf(of)} AND (
-        o.run_pk IS NULL OR COALESCE(o.open_children, 0) > 0 OR (r.child IS NOT NULL AND EXISTS (
-          SELECT 1 FROM runs p WHERE p.project_id = r.project_id AND p.run_id = r.parent_run_id
-            AND NOT EXISTS (SELECT 1 FROM outcomes e WHERE e.run_pk = p.run_pk)
-        ))
-      ) LIMIT 1`
+      WHERE ${runsOf(of)} AND (o.run_pk IS NULL OR ${sql.literal(RunDeletion.isNeeded)}) LIMIT 1`
 
   /** Deletes a part of the conversation; returns whether there is more of it. */
   const removeOne = Effect.fnUntraced(function* (of: Remove, now: number) {
     const { conversationId, projectId } = of
     // All transactions lock runs before conversations.
     const due = yield* sql<RunDeletion.Finished>`
-      SELECT o.run_pk, r.conversation_id, r.agent_id, o.status, o.latest_event_id FROM runs r
+      SELECT ${sql.literal(RunDeletion.finishedColumns)} FROM runs r
       JOIN outcomes o ON o.run_pk = r.run_pk WHERE ${runsOf(of)}
       ORDER BY r.run_pk LIMIT ${ControlPlane.defaultPruneLimit} ${dialect.lockFree("r")}`
-    const [conversation] = yield* sql<ConversationRow>`SELECT c.* FROM conversations c
+    const [conversation] = yield* sql<Pick<ConversationRow, "conversation_pk">>`
+      SELECT c.conversation_pk FROM conversations c
       WHERE c.project_id = ${projectId} AND c.id = ${conversationId} ${dialect.lock("c", "c.conversation_pk")}`
     if (conversation === undefined) {
       return Either.left(new Conversations.ConversationNotFound({ conversationId }))
@@ -276,15 +273,9 @@ export const make = (
       LIMIT ${Conversations.maxBranch.messages + 1}`
     if (!BranchRules.fits(sizes.map(({ bytes }) => Number(bytes)))) return refused("too_large")
     const rows = yield* sql<MessageRow>`SELECT * ${copied}`
-    const [made] = yield* sql<ConversationRow>`INSERT INTO conversations ${sql.insert({
-      id,
-      project_id: projectId,
-      title: title ?? source.title,
-      metadata: source.metadata,
-      listed: 1,
-      created_at: now,
-      updated_at: now,
-    })} RETURNING *`
+    const [made] = yield* sql<ConversationRow>`INSERT INTO conversations ${sql.insert(
+      newRow(projectId, id, { title: title ?? source.title, metadata: source.metadata }, now),
+    )} RETURNING *`
     const { conversation_pk } = made!
     yield* sql`INSERT INTO messages ${sql.insert(
       BranchRules.copies(rows.map(toMessage(conversationId)), id).map((message) => ({

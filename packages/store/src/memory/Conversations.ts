@@ -23,7 +23,7 @@ import * as BranchRules from "../rules/BranchRules.js"
 import * as RunDeletion from "./RunDeletion.js"
 import * as State from "./State.js"
 
-/** Changes a conversation that somebody uses, so that the list has it. */
+/** Changes a conversation and lists it. */
 export const touch = (record: State.ConversationRecord, change: Partial<Conversation>): void => {
   record.conversation = { ...record.conversation, ...change }
   record.listed = true
