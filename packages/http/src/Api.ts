@@ -24,6 +24,7 @@ import * as Session from "./Api/Session.js"
 import * as Tokens from "./Api/Tokens.js"
 import * as Usage from "./Api/Usage.js"
 import * as Webhooks from "./Api/Webhooks.js"
+import * as WebhookSources from "./Api/WebhookSources.js"
 import * as Workers from "./Api/Workers.js"
 import * as Refusal from "./contract/Refusal.js"
 import { version } from "./contract/Version.js"
@@ -64,6 +65,8 @@ export class Api extends empty
   .add(Bulk.group)
   .add(Webhooks.group)
   .add(Outbox.group)
+  .add(WebhookSources.group)
+  .add(WebhookSources.messages)
   .add(Observe.group)
   .add(Session.groups.signIn)
   .add(Session.groups.session)

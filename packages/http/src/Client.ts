@@ -8,6 +8,7 @@ import type {
   RefusedRows,
   Schedules,
   Webhooks,
+  WebhookSources,
 } from "@runlease/core"
 import type { RunTokens } from "@runlease/core/executor"
 import { Config, type ConfigError, Effect, Layer, type Redacted } from "effect"
@@ -38,7 +39,8 @@ export const layerWith = (
   | Callbacks.Callbacks
   | RefusedRows.RefusedRows
   | Schedules.Schedules
-  | Webhooks.Webhooks,
+  | Webhooks.Webhooks
+  | WebhookSources.WebhookSources,
   never,
   HttpClient.HttpClient
 > => Ports.layer({ ...options, project: options.project ?? "default" })
@@ -52,7 +54,8 @@ export const layerConfig: Layer.Layer<
   | Callbacks.Callbacks
   | RefusedRows.RefusedRows
   | Schedules.Schedules
-  | Webhooks.Webhooks,
+  | Webhooks.Webhooks
+  | WebhookSources.WebhookSources,
   ConfigError.ConfigError,
   HttpClient.HttpClient
 > = Layer.unwrapEffect(

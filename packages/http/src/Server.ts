@@ -49,6 +49,7 @@ import * as Tokens from "./server/Tokens.js"
 import * as Usage from "./server/Usage.js"
 import * as Views from "./server/Views.js"
 import * as Webhooks from "./server/Webhooks.js"
+import * as WebhookSources from "./server/WebhookSources.js"
 import * as Workers from "./server/Workers.js"
 
 /** What answers some requests before the API does. */
@@ -103,6 +104,7 @@ const handlers = Layer.mergeAll(
   Limits.layer,
   Outbox.layer,
   Webhooks.layer,
+  WebhookSources.layer,
   Workers.layer,
 )
 

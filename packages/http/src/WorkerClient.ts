@@ -8,6 +8,7 @@ import type {
   RefusedRows,
   Schedules,
   Webhooks,
+  WebhookSources,
 } from "@runlease/core"
 import type { RunTokens } from "@runlease/core/executor"
 import type * as RenewalRounds from "@runlease/core/RenewalRounds"
@@ -46,7 +47,8 @@ export const layerWith = (
   | Callbacks.Callbacks
   | RefusedRows.RefusedRows
   | Schedules.Schedules
-  | Webhooks.Webhooks,
+  | Webhooks.Webhooks
+  | WebhookSources.WebhookSources,
   never,
   HttpClient.HttpClient
 > => Ports.layerWith({ ...options, project: options.project ?? "default" }, RenewalThread.layer(options))

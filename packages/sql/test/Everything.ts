@@ -16,6 +16,7 @@ import {
   Schedules,
   Summaries,
   Webhooks,
+  WebhookSources,
   WorkerRegistry,
 } from "@runlease/core"
 import { Retention } from "@runlease/store"
@@ -128,6 +129,19 @@ const webhooks = Effect.gen(function* () {
   yield* update(id, { enabled: true })
   yield* rotate(id)
   yield* remove(id)
+})
+
+/** Calls the methods of `WebhookSources`. */
+const webhookSources = Effect.gen(function* () {
+  const { define, get, list, remove, rotate } = yield* WebhookSources.WebhookSources
+  const { openSource } = yield* ControlPlane.ControlPlane
+  const { source } = yield* define("issues", { scheme: "github", agentId: "agent" })
+  yield* define("issues", { scheme: "github", agentId: "agent", events: ["issues"] })
+  yield* openSource(source.projectId, source.name)
+  yield* rotate(source.name)
+  yield* get(source.name)
+  yield* list()
+  yield* remove(source.name)
 })
 
 /** Calls the methods of `Limits`, in each variant that has its own statements. */
@@ -304,6 +318,7 @@ export const everything = Effect.gen(function* () {
   yield* schedules
   yield* bulk
   yield* webhooks
+  yield* webhookSources
 
   const project = yield* access.getProject("default")
   const { key, token } = yield* access.createKey({ projectId: project.id, name: "key" })

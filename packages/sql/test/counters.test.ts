@@ -46,6 +46,7 @@ const work = Effect.gen(function* () {
 const uncounted = [
   "DROP INDEX conversations_listed",
   "ALTER TABLE conversations DROP COLUMN listed",
+  "DROP TABLE webhook_sources",
   "DROP TABLE webhook_endpoints",
   "DROP TABLE webhook_deliveries",
   "DROP TABLE runlease_outbox",

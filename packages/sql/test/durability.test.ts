@@ -121,6 +121,7 @@ describe("a control plane on an SQLite file", () => {
         { name: "Outbox" },
         { name: "Webhooks" },
         { name: "Conversations" },
+        { name: "WebhookSources" },
       ])
       const projects = yield* sql<{ readonly slug: string }>`SELECT slug FROM projects`
       deepStrictEqual(projects, [{ slug: "default" }])

@@ -170,6 +170,7 @@ describe("query plans of PostgreSQL", () => {
           "runlease_outbox_refused",
           "schedules",
           "webhook_endpoints",
+          "webhook_sources",
           "workers",
         ],
       )

@@ -31,6 +31,7 @@ const list = Effect.flatMap(Limits.Limits, (limits) => limits.list())
 const former = [
   "DROP INDEX conversations_listed",
   "ALTER TABLE conversations DROP COLUMN listed",
+  "DROP TABLE webhook_sources",
   "DROP TABLE webhook_endpoints",
   "DROP TABLE webhook_deliveries",
   "DROP TABLE runlease_outbox",

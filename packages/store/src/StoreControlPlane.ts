@@ -20,6 +20,7 @@ import * as StatisticsReads from "./observe/StatisticsReads.js"
 import * as SummaryReads from "./observe/SummaryReads.js"
 import * as RunPorts from "./operations/RunPorts.js"
 import * as StoreWebhooks from "./operations/StoreWebhooks.js"
+import * as StoreWebhookSources from "./operations/StoreWebhookSources.js"
 import * as Sweeper from "./operations/Sweeper.js"
 import * as Sealing from "./operations/Sealing.js"
 import * as TokenCache from "./operations/TokenCache.js"
@@ -81,6 +82,7 @@ export const make = Effect.fnUntraced(function* <X>(
     ready,
     secrets,
     deliveries: StoreWebhooks.queue(runs, commits, wakeups),
+    openSource: StoreWebhookSources.open(runs, secrets),
   })
   return ControlPlane.traced(Context.add(controlPlane, Access, TokenCache.remembering(access, wakeups)))
 })

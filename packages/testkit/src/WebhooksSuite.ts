@@ -5,6 +5,7 @@ import type { Layer } from "effect"
 import * as TestRuns from "./TestRuns.js"
 import * as Endpoints from "./webhooks/Endpoints.js"
 import * as Messages from "./webhooks/Messages.js"
+import * as Sources from "./webhooks/Sources.js"
 
 /**
  * Declares the tests of `Webhooks`. Each build of `layer` makes a fresh, empty control plane by Effect's Clock.
@@ -18,5 +19,6 @@ export const suite = (name: string, layer: Layer.Layer<StorePorts | ControlPlane
     const test = TestRuns.tester(layer)
     Endpoints.declare(test)
     Messages.declare(test)
+    Sources.declare(test)
   })
 }

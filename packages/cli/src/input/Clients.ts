@@ -11,6 +11,7 @@ import type {
   RefusedRows,
   Schedules,
   Webhooks,
+  WebhookSources,
 } from "@runlease/core"
 import type { RunTokens } from "@runlease/core/executor"
 import type * as RenewalRounds from "@runlease/core/RenewalRounds"
@@ -27,6 +28,7 @@ export type Ports =
   | RefusedRows.RefusedRows
   | Schedules.Schedules
   | Webhooks.Webhooks
+  | WebhookSources.WebhookSources
 
 export type Renewal = Pick<WorkerClient.WorkerClientOptions, "stallLimit" | "logFormat">
 

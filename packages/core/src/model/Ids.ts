@@ -53,12 +53,12 @@ export const NewRunId = RunId.pipe(Schema.filter(hasAddress, addressable), Schem
 
 /**
  * Whether a public id is in the space of those that the server derives from what it was sent: of ticks, tasks, posts, calls with a key,
- * inputs of pages and children. No caller chooses one, so none is in use before its run exists.
+ * messages of webhook sources, inputs of pages and children. No caller chooses one, so none is in use before its run exists.
  *
  * Source: docs/decisions/0085-reserved-names.md
  */
 export const isReservedRunId = (id: string): boolean =>
-  id.startsWith("runlease.") || id.startsWith("schedule:")
+  id.startsWith("runlease.") || id.startsWith("schedule:") || id.startsWith("webhook:")
 
 /** The public id of the run that something becomes: the same for the same text, in the space of derived ids. */
 export const derivedRunId = (kind: "call" | "chat" | "child" | "input" | "task", text: string): RunId =>

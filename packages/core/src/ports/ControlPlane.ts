@@ -2,7 +2,8 @@
  * The control plane as a server uses it: every project's ports, and whether the store is up.
  *
  * The ports themselves (`Claims`, `Leases`, `Limits`, `RunLog`, `Runs`, `WorkerRegistry`, `Conversations`, `RefusedRows`, `Schedules`,
- * `BulkOperations`, `Statistics`, `Summaries`, `Webhooks`) are each bound to one project, so that ids of another project do not exist for its users.
+ * `BulkOperations`, `Statistics`, `Summaries`, `Webhooks`, `WebhookSources`) are each bound to one project, so that ids of another project do not
+ * exist for its users.
  */
 import { Context, type Duration, Effect, Layer } from "effect"
 import { Access, type ProjectNotFound } from "./Access.js"
@@ -18,11 +19,12 @@ import type { RefusedRows } from "./RefusedRows.js"
 import type { RunLog } from "./RunLog.js"
 import type { Runs } from "./Runs.js"
 import type { Schedules } from "./Schedules.js"
-import type { Secrets } from "./Secrets.js"
+import type { Secrets, SecretsUnavailable } from "./Secrets.js"
 import type { Statistics } from "./Statistics.js"
 import type { Summaries } from "./Summaries.js"
 import * as Tracing from "./Tracing.js"
 import type { DeliveryQueue, Webhooks } from "./Webhooks.js"
+import type { OpenSource, SourceNotFound, WebhookSources } from "./WebhookSources.js"
 import type { WorkerRegistry } from "./WorkerRegistry.js"
 
 /** Every port of one project that workers and clients use, in process or over HTTP. */
@@ -37,6 +39,7 @@ export type StorePorts =
   | Statistics
   | Summaries
   | Webhooks
+  | WebhookSources
 
 /**
  * Which finished runs are to be deleted, and how many at most.
@@ -78,6 +81,12 @@ export class ControlPlane extends Context.Tag("@runlease/core/ControlPlane")<
 
     /** The messages of webhooks of all projects, for what sends them. */
     readonly deliveries: DeliveryQueue
+
+    /** A webhook source with its secrets, for what verifies its messages. */
+    readonly openSource: (
+      projectId: Ids.ProjectId,
+      name: string,
+    ) => Effect.Effect<OpenSource, SourceNotFound | SecretsUnavailable | ControlPlaneError>
 
     /** Succeeds when the store answers. */
     readonly ready: Effect.Effect<void, ControlPlaneError>

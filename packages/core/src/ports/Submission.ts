@@ -196,7 +196,7 @@ const timed = (submission: Submission): string | undefined =>
 /** What is wrong with the public id of a submission: another may be derived that the server is yet to begin a run by. */
 const reservedId = ({ derived, publicId: id }: Submission): string | undefined =>
   id !== undefined && derived !== true && isReservedRunId(id)
-    ? "must not begin with runlease. or schedule:, as the ids do that the server derives; choose another"
+    ? "must not begin with runlease., schedule: or webhook:, as the ids do that the server derives; choose another"
     : undefined
 
 /** What is wrong with the answers of a submission: only a run that waits takes one, so its request brings none. */

@@ -99,6 +99,38 @@ const delivery = {
 
 const withSecret = { endpoint, secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=" }
 
+const sentSource = {
+  scheme: "github",
+  agent_id: "writer",
+  events: ["issues.opened"],
+  prompt: "Fix {{payload.issue.title}}",
+}
+
+const source = {
+  name: "github-issues",
+  project_id: projectId,
+  ...sentSource,
+  path: `/hooks/${projectId}/github-issues`,
+  created_by: keyId,
+  created_at: submittedAt,
+  updated_at: submittedAt,
+}
+
+const sourceWithSecret = { source, secret: withSecret.secret }
+
+/** Examples of the endpoints of webhook sources, and of what they post. */
+const ofWebhookSources = {
+  "webhookSources.define": { sent: sentSource, answer: sourceWithSecret },
+  "webhookSources.list": { answer: page([source]) },
+  "webhookSources.get": { answer: { source } },
+  "webhookSources.remove": { answer: { deleted: true } },
+  "webhookSources.rotate": { sent: { expires_in_seconds: 3600 }, answer: sourceWithSecret },
+  "hooks.receive": {
+    sent: { action: "opened", issue: { number: 7, title: "The export is empty" } },
+    answer: { run_id: "webhook:github-issues:8b0c8f0e-93c1-8a55-9d3b-1f2a3b4c5d6e", duplicate: false },
+  },
+}
+
 /** Examples of the endpoints of webhooks. */
 const ofWebhooks = {
   "webhooks.create": { sent: sentEndpoint, answer: withSecret },
@@ -559,6 +591,7 @@ export const examples: Readonly<Record<string, Example>> = {
   ...ofSchedules,
   ...ofBulk,
   ...ofWebhooks,
+  ...ofWebhookSources,
   ...ofTokens,
   ...ofCallbacks,
   ...ofInputRequests,

@@ -14,6 +14,7 @@ import {
   Runs as RunsPort,
   Schedules as SchedulesPort,
   Webhooks as WebhooksPort,
+  WebhookSources as WebhookSourcesPort,
   WorkerRegistry as WorkerRegistryPort,
 } from "@runlease/core"
 import { RunTokens as RunTokensService, Tracing } from "@runlease/core/executor"
@@ -36,6 +37,7 @@ import * as RunTokens from "./RunTokens.js"
 
 import * as Transport from "./Transport.js"
 import * as Webhooks from "./Webhooks.js"
+import * as WebhookSources from "./WebhookSources.js"
 import * as WorkerRegistry from "./WorkerRegistry.js"
 
 export interface Options {
@@ -53,6 +55,7 @@ export type Provided =
   | RefusedRowsPort.RefusedRows
   | SchedulesPort.Schedules
   | WebhooksPort.Webhooks
+  | WebhookSourcesPort.WebhookSources
   | RunTokensService.RunTokens
 
 export const layer = (options: Options): Layer.Layer<Provided, never, HttpClient.HttpClient> =>
@@ -84,6 +87,7 @@ export const layerWith = <More>(
     Layer.effect(CallbacksPort.Callbacks, Callbacks.make),
     Layer.effect(SchedulesPort.Schedules, Schedules.make),
     Layer.effect(WebhooksPort.Webhooks, Webhooks.make),
+    Layer.effect(WebhookSourcesPort.WebhookSources, WebhookSources.make),
     Layer.effect(WorkerRegistryPort.WorkerRegistry, WorkerRegistry.make),
   ).pipe(Layer.map(Tracing.ports))
   return Layer.provide(Layer.mergeAll(ports, RunTokens.layer(options.baseUrl), more), shared)

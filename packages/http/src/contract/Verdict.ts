@@ -14,6 +14,7 @@ import type {
   Schedules,
   Secrets,
   Webhooks,
+  WebhookSources,
   WorkerRegistry,
 } from "@runlease/core"
 import type { Effect } from "effect"
@@ -64,6 +65,8 @@ export type VerdictError =
   | Webhooks.DeliveryNotFound
   | Webhooks.EndpointNotFound
   | Webhooks.InvalidEndpoint
+  | WebhookSources.InvalidSource
+  | WebhookSources.SourceNotFound
   | WorkerRegistry.WorkerNotFound
 
 export type Tag = VerdictError["_tag"]
@@ -89,6 +92,7 @@ export interface About<E = never> {
   readonly limitName?: string | undefined
   readonly endpointId?: string | undefined
   readonly deliveryId?: string | undefined
+  readonly sourceName?: string | undefined
   readonly readRun?: Effect.Effect<Run.Run, E> | undefined
 }
 

@@ -14,6 +14,7 @@ import {
   Schedules,
   Secrets,
   Webhooks,
+  WebhookSources,
   WorkerRegistry,
 } from "@runlease/core"
 import { snakeCase } from "@runlease/core/SnakeCase"
@@ -99,6 +100,14 @@ export const verdicts: { readonly [T in Tag]: Verdict<ErrorOf<T>> } = {
   InvalidEndpoint: ofField("invalid_webhook_endpoint", Webhooks.InvalidEndpoint, (field) =>
     field.startsWith("labels.") ? field : snakeCase(field),
   ),
+  SourceNotFound: {
+    status: 404,
+    codes: ["webhook_source_not_found"],
+    encode: ({ message }) => ({ error: "webhook_source_not_found", detail: message, field: "source_name" }),
+    decode: (_, { sourceName = "" }) =>
+      Effect.succeed(new WebhookSources.SourceNotFound({ name: sourceName })),
+  },
+  InvalidSource: ofField("invalid_webhook_source", WebhookSources.InvalidSource),
   SecretsUnavailable: {
     status: 422,
     codes: ["secrets_unavailable"],

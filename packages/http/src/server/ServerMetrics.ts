@@ -23,6 +23,18 @@ export const streams = Meter.gauge({
   description: "Event streams and connections of workers that are open",
 })
 
-export const all: ReadonlyArray<Meter.Meter> = [requests, requestTime, streams]
+/** What became of a message of a webhook source. */
+export type WebhookResult = "duplicate" | "forged" | "ignored" | "late" | "refused" | "started"
+
+export const webhooks = Meter.counter({
+  name: "runlease_webhooks_received_total",
+  unit: "{message}",
+  description: "Messages of webhook sources, by what became of them",
+  labels: ["result"],
+})
+
+export const byWebhookResult = Meter.label("result")
+
+export const all: ReadonlyArray<Meter.Meter> = [requests, requestTime, streams, webhooks]
 
 export const byStatus = Meter.label("status")

@@ -404,6 +404,16 @@ CREATE INDEX webhook_deliveries_dead ON webhook_deliveries (project_id, endpoint
 CREATE INDEX webhook_deliveries_finished ON webhook_deliveries (project_id, finished_at)
       WHERE finished_at IS NOT NULL;
 CREATE INDEX conversations_listed ON conversations (project_id, updated_at, conversation_pk) WHERE listed = 1;
+CREATE TABLE webhook_sources (
+      source_pk INTEGER PRIMARY KEY,
+      id TEXT NOT NULL,
+      project_id TEXT NOT NULL,
+      scheme TEXT NOT NULL,
+      next_at INTEGER,
+      body TEXT NOT NULL,
+      UNIQUE (project_id, id)
+    );
+CREATE INDEX webhook_sources_by_project ON webhook_sources (project_id, source_pk);
 INSERT INTO runlease_migrations (migration_id, name) VALUES
   (1, 'ControlPlane'),
   (2, 'Counters'),
@@ -428,5 +438,6 @@ INSERT INTO runlease_migrations (migration_id, name) VALUES
   (21, 'Vacuum'),
   (22, 'Outbox'),
   (23, 'Webhooks'),
-  (24, 'Conversations');
+  (24, 'Conversations'),
+  (25, 'WebhookSources');
 `

@@ -26,6 +26,7 @@ import { Runs } from "@runlease/core/Runs"
 import { Schedules } from "@runlease/core/Schedules"
 import type { Secrets } from "@runlease/core/Secrets"
 import { Webhooks } from "@runlease/core/Webhooks"
+import { WebhookSources } from "@runlease/core/WebhookSources"
 import { Context, Effect, Schema, type Scope } from "effect"
 import type { RunCommits } from "../commit/RunCommits.js"
 import type { Wakeups } from "../commit/Wakeups.js"
@@ -45,6 +46,7 @@ import * as StoreLimits from "./StoreLimits.js"
 import * as StoreRuns from "./StoreRuns.js"
 import * as StoreSchedules from "./StoreSchedules.js"
 import * as StoreWebhooks from "./StoreWebhooks.js"
+import * as StoreWebhookSources from "./StoreWebhookSources.js"
 import * as TellOperation from "./TellOperation.js"
 
 // The port of bulk operations over a store.
@@ -165,7 +167,9 @@ export const make = <X>(
 ): Effect.Effect<
   (
     projectId: Ids.ProjectId,
-  ) => Context.Context<BulkOperations | Claims | Leases | Limits | RunLog | Runs | Schedules | Webhooks>,
+  ) => Context.Context<
+    BulkOperations | Claims | Leases | Limits | RunLog | Runs | Schedules | Webhooks | WebhookSources
+  >,
   never,
   Scope.Scope
 > =>
@@ -181,6 +185,7 @@ export const make = <X>(
     const schedules = StoreSchedules.make(store, commits)
     const bulk = bulkPort(store, commits, wakeups)
     const webhooks = StoreWebhooks.make(store, commits, wakeups, secrets)
+    const sources = StoreWebhookSources.make(store, commits, secrets)
     return (projectId) => {
       const ownRuns = runs(projectId)
       return Context.make(Claims, claims(projectId)).pipe(
@@ -191,6 +196,7 @@ export const make = <X>(
         Context.add(Schedules, schedules(projectId)),
         Context.add(BulkOperations, bulk(projectId)),
         Context.add(Webhooks, webhooks(projectId)),
+        Context.add(WebhookSources, sources(projectId)),
       )
     }
   })

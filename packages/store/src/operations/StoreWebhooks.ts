@@ -32,13 +32,14 @@ import {
 } from "../rows/Records.js"
 import type { RunStore } from "../rows/RunStore.js"
 import * as StoreReads from "../rows/StoreReads.js"
+import * as SealedSecrets from "../rules/SealedSecrets.js"
 import * as WebhookRules from "../rules/WebhookRules.js"
 
 type Endpoint = WebhookRules.EndpointRecord
 type Delivery = WebhookRules.DeliveryRecord
 
 /** An operation whose requests are decided one after the other. */
-const inTurn = <Request, A, E, X>(
+export const inTurn = <Request, A, E, X>(
   name: string,
   decide: (
     request: Request,
@@ -286,7 +287,7 @@ export const queue = <X>(store: RunStore<X>, commits: RunCommits<X>, wakeups: Wa
         claimed: claimed.map(({ delivery, endpoint }): ClaimedDelivery => ({
           delivery: WebhookRules.toDelivery(delivery),
           url: endpoint.url,
-          secrets: WebhookRules.validSecrets(endpoint, delivery.updatedAt).map(({ sealed }) => sealed),
+          secrets: SealedSecrets.valid(endpoint, delivery.updatedAt).map(({ sealed }) => sealed),
         })),
       })),
 
@@ -296,11 +297,9 @@ export const queue = <X>(store: RunStore<X>, commits: RunCommits<X>, wakeups: Wa
 }
 
 /** 256 bits, in the form of Standard Webhooks. */
-const newSecret = Effect.sync(() =>
+export const newSecret = Effect.sync(() =>
   Redacted.make(`whsec_${Encoding.encodeBase64(globalThis.crypto.getRandomValues(new Uint8Array(32)))}`),
 )
-
-const daySeconds = 24 * 60 * 60
 
 /** The most messages that one commit sends again. */
 const mostRetried = 100
@@ -381,21 +380,16 @@ export const make = <X>(
         ),
 
       rotate: Effect.fnUntraced(function* (endpointId, options = {}) {
-        const { expiresInSeconds = daySeconds } = options
-        if (
-          !Number.isInteger(expiresInSeconds) ||
-          expiresInSeconds < 0 ||
-          expiresInSeconds > 7 * daySeconds
-        ) {
-          const message = `must be 0 to ${7 * daySeconds}`
-          return yield* new InvalidEndpoint({ field: "expiresInSeconds", message })
+        const overlap = SealedSecrets.overlapOf(options.expiresInSeconds)
+        if (typeof overlap === "object") {
+          return yield* new InvalidEndpoint({ field: "expiresInSeconds", message: overlap.problem })
         }
         yield* find("Webhooks.rotate", endpointId)
         const { sealed, secret } = yield* seal(endpointId)
         const record = yield* changeOne({
           projectId,
           id: endpointId,
-          change: (before, now) => Either.right(WebhookRules.rotate(before, sealed, expiresInSeconds, now)),
+          change: (before, now) => Either.right(SealedSecrets.rotate(before, sealed, overlap, now)),
         })
         return { endpoint: WebhookRules.toEndpoint(record), secret }
       }),

@@ -1,6 +1,6 @@
 /**
- * Rows that are a record: JSON, with columns for what records are found by. Schedules, bulk operations, and the endpoints and messages of
- * webhooks are such rows.
+ * Rows that are a record: JSON, with columns for what records are found by. Schedules, bulk operations, and the endpoints, messages and
+ * sources of webhooks are such rows.
  *
  * `X` is the failure of the store. Instants are milliseconds since the epoch.
  *
@@ -11,6 +11,7 @@ import { Effect } from "effect"
 import type { BulkRecord } from "../rules/BulkRules.js"
 import * as ScheduleHealth from "../rules/ScheduleHealth.js"
 import type { ScheduleRecord } from "../rules/ScheduleRules.js"
+import type { SourceRecord } from "../rules/WebhookSourceRules.js"
 import type { DeliveryRecord, EndpointRecord } from "../rules/WebhookRules.js"
 
 export type ColumnValue = string | number | null
@@ -150,6 +151,14 @@ export const webhookDeliveries: RecordTable<DeliveryRecord> = {
     finished_at: { type: "integer", of: ({ finishedAt }) => finishedAt },
   },
   dueAt: ({ nextAt }) => nextAt,
+}
+
+/** A source is never due. Its id is its name. */
+export const webhookSources: RecordTable<SourceRecord> = {
+  name: "webhook_sources",
+  key: "source_pk",
+  columns: { scheme: { type: "text", of: ({ scheme }) => scheme } },
+  dueAt: () => null,
 }
 
 export type StoredSchedule = StoredRecord<ScheduleRecord>

@@ -17,12 +17,7 @@ import {
 } from "@runlease/core/Webhooks"
 import { Either, ParseResult, Schema } from "effect"
 import type { RunState } from "./RunState.js"
-
-/** A secret of an endpoint, sealed. `expiresAt` is null for the newest. */
-export interface SealedSecret {
-  readonly sealed: string
-  readonly expiresAt: number | null
-}
+import type { SealedSecret } from "./SealedSecrets.js"
 
 /** An endpoint as it is stored, with instants in milliseconds. Its newest secret comes first. */
 export type EndpointRecord = typeof Endpoint.Encoded & { readonly secrets: ReadonlyArray<SealedSecret> }
@@ -84,32 +79,6 @@ export const changeEndpoint = (
       ? { ...changed, status: "enabled", disabledReason: null, failingSince: null }
       : { ...changed, status: "disabled", disabledReason: null }
   })
-
-const isValid = (secret: SealedSecret, now: number): boolean =>
-  secret.expiresAt === null || secret.expiresAt > now
-
-/** The secrets that sign now. */
-export const validSecrets = ({ secrets }: EndpointRecord, now: number): ReadonlyArray<SealedSecret> =>
-  secrets.filter((secret) => isValid(secret, now))
-
-/** The most secrets of an endpoint that sign at once. */
-const mostSecrets = 3
-
-/** An endpoint with a new secret. The one before signs until it expires. */
-export const rotate = (
-  record: EndpointRecord,
-  sealed: string,
-  expiresInSeconds: number,
-  now: number,
-): EndpointRecord => {
-  const expiresAt = now + expiresInSeconds * 1000
-  const before = validSecrets(record, now).map((secret) => ({
-    sealed: secret.sealed,
-    expiresAt: Math.min(secret.expiresAt ?? expiresAt, expiresAt),
-  }))
-  const secrets = [{ sealed, expiresAt: null }, ...before].slice(0, mostSecrets)
-  return { ...record, secrets: secrets.filter((secret) => isValid(secret, now)), updatedAt: now }
-}
 
 /** Something that may be a message to the endpoints of a project. `key` names it for good: the same event is the same message. */
 export interface WebhookEvent {

@@ -26,7 +26,7 @@ export const checkName = (id: Ids.RunId, field: string): Effect.Effect<void, Ref
     ? Refusal.make(
         400,
         "invalid_request",
-        `${field}: must not begin with runlease. or schedule:, as the ids do that the server derives; choose another`,
+        `${field}: must not begin with runlease., schedule: or webhook:, as the ids do that the server derives; choose another`,
         { field },
       )
     : Effect.void
