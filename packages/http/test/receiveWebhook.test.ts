@@ -36,8 +36,7 @@ const gitHubHeaders = (text: string, headers: Sent = {}): Sent => ({
   ...headers,
 })
 
-const post = (path: string, text: string, headers: Sent) =>
-  call("POST", path, { text, headers, token: null })
+const post = (path: string, text: string, headers: Sent) => call("POST", path, { text, headers, token: null })
 
 /** Posts as GitHub does. */
 const fromGitHub = (path: string, body: object = issue, headers: Sent = {}) => {
@@ -180,7 +179,11 @@ describe("a message of a webhook source", () => {
       const ignored = yield* fromGitHub(path)
       deepStrictEqual([ignored.status, ignored.json], [202, { ignored: true, event: "issues.opened" }])
       yield* define()
-      const ping = yield* fromGitHub(path, { zen: "Keep it logically awesome." }, { "x-github-event": "ping" })
+      const ping = yield* fromGitHub(
+        path,
+        { zen: "Keep it logically awesome." },
+        { "x-github-event": "ping" },
+      )
       deepStrictEqual([ping.status, ping.json], [202, { ignored: true, event: "ping" }])
       deepStrictEqual(yield* runs, [])
     }).pipe(Effect.provide(layer)),

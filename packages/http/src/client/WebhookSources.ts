@@ -21,7 +21,10 @@ export const make: Effect.Effect<
       ]),
 
     get: (name) =>
-      Effect.map(call("get", ofSource(name), ["SourceNotFound"], { sourceName: name }), ({ source }) => source),
+      Effect.map(
+        call("get", ofSource(name), ["SourceNotFound"], { sourceName: name }),
+        ({ source }) => source,
+      ),
 
     list: Effect.fnUntraced(function* (options) {
       const { data, page_info } = yield* call("list", { query: { ...options } }, ["InvalidCursor"], {

@@ -131,9 +131,7 @@ export const verify = Effect.fnUntraced(function* (
   body: string,
 ): Effect.fn.Return<Message, Refusal.Refusal> {
   if (body.length > maxMessageBytes || bytesOf(body).length > maxMessageBytes) return yield* tooLarge
-  yield* scheme === "standard"
-    ? verifyStandard(secrets, headers, body)
-    : verifyGitHub(secrets, headers, body)
+  yield* scheme === "standard" ? verifyStandard(secrets, headers, body) : verifyGitHub(secrets, headers, body)
   const parsed = RawRequest.parse(body)
   if (Option.isNone(parsed)) return yield* notJson
   return {
@@ -194,9 +192,7 @@ export const submit = Effect.fnUntraced(function* (
     snapshot: snapshotOf(source, message, runId),
   })
   const { duplicate } = yield* forms.check(source.projectId, request).pipe(
-    Effect.zipRight(
-      Context.get(ports, Runs.Runs).submit({ ...request, availableAt: undefined }),
-    ),
+    Effect.zipRight(Context.get(ports, Runs.Runs).submit({ ...request, availableAt: undefined })),
     // The source has had another definition when it first sent this message.
     Effect.catchTag("SubmissionConflict", () => Effect.succeed({ duplicate: true })),
     Effect.tapError(() => counted("refused")),

@@ -88,10 +88,7 @@ const change = <X>() =>
   )
 
 /** Opens the secrets of a source of any project. */
-export const open = <X>(
-  store: RunStore<X>,
-  secrets: Secrets["Type"],
-): ControlPlane["Type"]["openSource"] => {
+export const open = <X>(store: RunStore<X>, secrets: Secrets["Type"]): ControlPlane["Type"]["openSource"] => {
   const { read } = StoreReads.reading(store)
   return Effect.fnUntraced(function* (projectId: Ids.ProjectId, name: string) {
     const { found, instant } = yield* read("WebhookSources.open", ({ now, records }) =>
