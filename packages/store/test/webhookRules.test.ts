@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest"
+import * as SealedSecrets from "../src/rules/SealedSecrets.js"
 import * as WebhookRules from "../src/rules/WebhookRules.js"
 import { uuid } from "./runSpec.js"
 
@@ -48,14 +49,14 @@ describe("an endpoint", () => {
 
   it("has three secrets at most, of which the older ones expire", () => {
     const names = (record: WebhookRules.EndpointRecord, now: number) =>
-      WebhookRules.validSecrets(record, now).map(({ sealed }) => sealed)
-    const second = WebhookRules.rotate(endpoint, "two", 100, 0)
-    const third = WebhookRules.rotate(second, "three", 1000, 50_000)
+      SealedSecrets.valid(record, now).map(({ sealed }) => sealed)
+    const second = SealedSecrets.rotate(endpoint, "two", 100, 0)
+    const third = SealedSecrets.rotate(second, "three", 1000, 50_000)
     expect(names(third, 50_000)).toEqual(["three", "two", "one"])
     // A later rotation does not let an older secret live longer.
     expect(names(third, 100_000)).toEqual(["three", "two"])
     expect(names(third, 1_050_000)).toEqual(["three"])
-    expect(names(WebhookRules.rotate(third, "four", 1000, 50_000), 50_000)).toEqual(["four", "three", "two"])
-    expect(names(WebhookRules.rotate(endpoint, "two", 0, 5), 5)).toEqual(["two"])
+    expect(names(SealedSecrets.rotate(third, "four", 1000, 50_000), 50_000)).toEqual(["four", "three", "two"])
+    expect(names(SealedSecrets.rotate(endpoint, "two", 0, 5), 5)).toEqual(["two"])
   })
 })

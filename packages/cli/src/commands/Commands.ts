@@ -20,6 +20,7 @@ const modules = {
   workers: () => import("./WorkersCommand.js"),
   limits: () => import("./LimitsCommand.js"),
   webhooks: () => import("./WebhooksCommand.js"),
+  "webhook-sources": () => import("./WebhookSourcesCommand.js"),
   outbox: () => import("./OutboxCommand.js"),
   relay: () => import("./RelayCommand.js"),
   mcp: () => import("./McpCommand.js"),

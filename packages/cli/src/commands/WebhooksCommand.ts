@@ -2,56 +2,28 @@
  * `runlease webhooks`: addresses that the server posts to when something happens to a run.
  */
 import { Args, Command, Options } from "@effect/cli"
-import { Secrets, Webhook, Webhooks } from "@runlease/core"
-import * as SnakeCase from "@runlease/core/SnakeCase"
+import { Webhook, Webhooks } from "@runlease/core"
 import { Console, DateTime, Duration, Effect, Option, Redacted } from "effect"
 import * as Describe from "../help/Describe.js"
 import * as Flag from "../input/Flag.js"
 import { positional, positionalText } from "../input/PositionalText.js"
 import * as Settings from "../input/Settings.js"
 import * as WebhookFlags from "../input/WebhookFlags.js"
-import { CommandFailure, ExitCode, usage } from "../output/ExitCode.js"
+import { usage } from "../output/ExitCode.js"
 import * as Output from "../output/Output.js"
 import * as Phrases from "../output/Phrases.js"
+import * as WebhookFailures from "../output/WebhookFailures.js"
 import * as WebhookLines from "../output/WebhookLines.js"
 
 const common = { connection: Settings.connection, json: Settings.json }
 
 const endpointId = positional("endpoint", Webhook.EndpointId, "The endpoint's id, as webhooks list shows it")
 
-const explain = (error: unknown): unknown => {
-  if (error instanceof Webhooks.InvalidEndpoint) {
-    return usage(`${SnakeCase.snakeCase(error.field)}: ${error.message}`)
-  }
-  if (error instanceof Webhooks.EndpointNotFound) {
-    return new CommandFailure({
-      message: error.message,
-      hint: "List the endpoints of the project with: runlease webhooks list",
-      exitCode: ExitCode.error,
-    })
-  }
-  if (error instanceof Webhooks.DeliveryNotFound) {
-    return new CommandFailure({
-      message: error.message,
-      hint: "List the messages of the project with: runlease webhooks deliveries",
-      exitCode: ExitCode.error,
-    })
-  }
-  if (error instanceof Secrets.SecretsUnavailable) {
-    return new CommandFailure({
-      message: error.message,
-      hint: "Give the server a key in RUNLEASE_SECRET_KEY, such as the output of: openssl rand -base64 32",
-      exitCode: ExitCode.error,
-    })
-  }
-  return error
-}
-
 /** Provides the ports over the connection. A refusal says what to do next. */
 const withWebhooks =
   (connection: Settings.Connection) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-    Effect.mapError(Settings.withClient(connection)(effect), explain)
+    Effect.mapError(Settings.withClient(connection)(effect), WebhookFailures.explain)
 
 /** Prints what a command has made of an endpoint: a sentence, or the endpoint as JSON. */
 const print = (json: boolean, endpoint: Webhook.Endpoint, sentence: string): Effect.Effect<void> =>

@@ -27,6 +27,7 @@ const overview = `runlease: durable agent runs under leases
   runlease schedules create|list|get|update|pause|resume|delete|run|upcoming|backfill|apply
   runlease limits list|pause|resume
   runlease webhooks create|list|show|update|rotate|remove|test|deliveries|retry
+  runlease webhook-sources define|list|show|rotate|remove
   runlease workers list|drain|revoke
   runlease keys create|list|revoke
   runlease tokens create|rotate     for pages in a browser

@@ -9,6 +9,7 @@ import {
   RequestSnapshot,
   Schedules,
   Webhooks,
+  WebhookSources,
 } from "@runlease/core"
 import { JumpClock } from "@runlease/testkit"
 import * as TestRuns from "@runlease/testkit/TestRuns"
@@ -101,6 +102,12 @@ const makeNames = (own: Project, endpoint: Endpoint, name: string) =>
           ),
         )
       : { endpoint: "no-endpoint", delivery: "no-delivery" }
+    // A project has so many sources at most.
+    const source = `source-${name}`
+    if (endpoint.name.startsWith("webhookSources.")) {
+      const sources = yield* WebhookSources.WebhookSources
+      yield* sources.define(source, { scheme: "github", agentId })
+    }
     return {
       project: own.project.slug,
       projectId: own.project.id,
@@ -114,6 +121,7 @@ const makeNames = (own: Project, endpoint: Endpoint, name: string) =>
       bulk: bulk.id,
       input: InputRequest.idOf(run.runId, "where"),
       ...hook,
+      source,
       fresh: `new-${name}`,
     } satisfies Requests.Names
   }).pipe(Effect.provide(own.ports))
@@ -157,6 +165,7 @@ const makeNothing = Effect.gen(function* () {
     bulk: bulk!,
     endpoint: endpoint!,
     delivery: `msg_${endpoint}`,
+    source: `nothing-${names.source}`,
   })
 })
 

@@ -11,6 +11,7 @@ import {
   Leases,
   Schedules,
   Webhooks,
+  WebhookSources,
 } from "@runlease/core"
 import { MemoryControlPlane } from "@runlease/store"
 import * as TestRuns from "@runlease/testkit/TestRuns"
@@ -64,6 +65,10 @@ const makeWorld = (name: string, holder: Ids.WorkerId) =>
       description: secret,
     })
     const delivery = yield* webhooks.test(hook.id)
+    const sources = yield* WebhookSources.WebhookSources
+    const { items: made } = yield* sources.list({ limit: 100 })
+    yield* Effect.forEach(made.slice(50), (source) => sources.remove(source.name), { discard: true })
+    yield* sources.define(`source-${name}`, { scheme: "github", agentId, prompt: secret })
     return {
       project: project.slug,
       projectId: project.id,
@@ -77,6 +82,7 @@ const makeWorld = (name: string, holder: Ids.WorkerId) =>
       bulk: bulk.id,
       endpoint: hook.id,
       delivery: delivery.id,
+      source: `source-${name}`,
       // The run does not wait.
       input: "00000000-0000-8000-8000-000000000000",
       fresh: `fresh-${name}`,
@@ -115,6 +121,7 @@ const nameKinds = [
   "bulk",
   "endpoint",
   "delivery",
+  "source",
 ]
 
 const choices = fc.record(Object.fromEntries(nameKinds.map((kind) => [kind, fc.boolean()])))

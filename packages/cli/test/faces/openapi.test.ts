@@ -80,6 +80,8 @@ describe("the description of the API", () => {
       "Bulk operations",
       "Webhooks",
       "Outbox",
+      "Webhook sources",
+      "Webhooks in",
       "Observe",
       "Sign in",
       "Session",

@@ -26,7 +26,7 @@ export const Removed = Schema.Struct({ deleted: Schema.Boolean })
 
 export const group = HttpApiGroup.make("webhookSources")
   .add(
-    HttpApiEndpoint.put("define", "/projects/:project_reference/webhook-sources/:source_name")
+    HttpApiEndpoint.put("defineSource", "/projects/:project_reference/webhook-sources/:source_name")
       .setPath(sourcePath)
       .setPayload(strict(SourceDefinition))
       .addSuccess(SourceWithSecret)
@@ -74,7 +74,7 @@ export const group = HttpApiGroup.make("webhookSources")
       ),
   )
   .add(
-    HttpApiEndpoint.post("rotate", "/projects/:project_reference/webhook-sources/:source_name/rotate")
+    HttpApiEndpoint.post("rotateSource", "/projects/:project_reference/webhook-sources/:source_name/rotate")
       .setPath(sourcePath)
       .setPayload(strict(orEmpty(RotateSource, {})))
       .addSuccess(SourceWithSecret)
@@ -112,14 +112,13 @@ export const messages = HttpApiGroup.make("hooks")
       .addSuccess(Received, { status: 202 })
       .addError(Refusal.BadRequest)
       .addError(Refusal.Unauthorized)
-      .addError(Refusal.NotFound)
       .addError(Refusal.Unprocessable)
       .addError(Refusal.TooMany)
       .annotateContext(
         OpenApi.annotations({
           summary: "Receive a signed message of a webhook source",
           description:
-            "(ours) Needs no token: the signature over the body is checked by the secret of the source. 401 `invalid_signature` for a forged one, and `webhook_late` for one that was signed more than five minutes ago or ahead. The same message again answers with the same run. 413 for more than 1 MiB; 422 for a payload that no worker of the agent takes; 429 `too_many_pending` with `Retry-After` as for a submission.",
+            "(ours) Needs no token: the signature over the body is checked by the secret of the source. 401 `invalid_signature` for a forged one and where there is no such source, and `webhook_late` for one that was signed more than five minutes ago or ahead. The same message again answers with the same run. 413 for more than 1 MiB; 422 for a payload that no worker of the agent takes; 429 `too_many_pending` with `Retry-After` as for a submission.",
         }),
       ),
   )

@@ -15,7 +15,7 @@ export const make: Effect.Effect<
 
   return {
     define: (name, definition) =>
-      call("define", { ...ofSource(name), body: Struct.omit(definition, "createdBy") }, [
+      call("defineSource", { ...ofSource(name), body: Struct.omit(definition, "createdBy") }, [
         "InvalidSource",
         "SecretsUnavailable",
       ]),
@@ -42,7 +42,7 @@ export const make: Effect.Effect<
 
     rotate: (name, options) =>
       call(
-        "rotate",
+        "rotateSource",
         {
           ...ofSource(name),
           body: { secret: options?.secret, expires_in_seconds: options?.expiresInSeconds },

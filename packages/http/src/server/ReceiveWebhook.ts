@@ -24,9 +24,14 @@ const counted = (result: ServerMetrics.WebhookResult) =>
 const refuse = (result: ServerMetrics.WebhookResult, refusal: Refusal.Refusal): Refused =>
   Effect.zipRight(counted(result), refusal)
 
-const forged = refuse(
+/** Also where there is no such source: whoever cannot sign learns of none. */
+export const forged = refuse(
   "forged",
-  Refusal.make(401, "invalid_signature", "The message has no signature by a secret of this source"),
+  Refusal.make(
+    401,
+    "invalid_signature",
+    "No webhook source of this address has signed the message: check the address and the secret",
+  ),
 )
 
 const late = refuse(

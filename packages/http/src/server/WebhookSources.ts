@@ -28,7 +28,7 @@ const using = <A, E, R>(
 
 const sourcesLayer = group("webhookSources", (handlers) =>
   handlers
-    .handle("define", ({ path, payload: { secret, ...definition } }) =>
+    .handle("defineSource", ({ path, payload: { secret, ...definition } }) =>
       using(path, ({ define }, keyId) =>
         define(path.source_name, { ...definition, secret: secret ?? undefined, createdBy: keyId }),
       ),
@@ -46,7 +46,7 @@ const sourcesLayer = group("webhookSources", (handlers) =>
     .handle("remove", ({ path }) =>
       using(path, ({ remove }) => Effect.as(remove(path.source_name), { deleted: true })),
     )
-    .handle("rotate", ({ path, payload }) =>
+    .handle("rotateSource", ({ path, payload }) =>
       using(path, ({ rotate }) =>
         rotate(path.source_name, {
           secret: payload.secret ?? undefined,
@@ -69,26 +69,26 @@ const messagesLayer = group("hooks", (handlers) =>
       Effect.gen(function* () {
         const { source_name: name, project_id: projectId } = path
         const body = yield* RawRequest.text
-        const { submit, verify } = yield* receiving
-        let refused: Refusal.Refusal | undefined
-        const look = Effect.mapError(openSource(projectId, name), Verdicts.encode).pipe(
-          Effect.flatMap(({ secrets, source }) =>
-            Effect.map(verify(source.scheme, secrets, request.headers, body), (message) => ({
-              source,
-              message,
-            })),
+        const { forged, submit, verify } = yield* receiving
+        let refused = Refusal.unauthorized("No source has signed the message")
+        const look = openSource(projectId, name).pipe(
+          Effect.catchTag("SourceNotFound", () => forged),
+          Effect.mapError((error) => Verdicts.encode(error)),
+          Effect.bind("message", ({ secrets, source }) =>
+            verify(source.scheme, secrets, request.headers, body),
           ),
           Effect.asSome,
-          // A sender without a valid signature is an unknown caller, whatever the reason is.
-          Effect.catchAll((refusal) => {
-            refused = refusal
-            return refusal.httpStatus === 401 || refusal.httpStatus === 404
-              ? Effect.succeedNone
-              : Effect.fail(refusal)
-          }),
+          // A sender without a valid signature is an unknown caller.
+          Effect.catchIf(
+            ({ httpStatus }) => httpStatus === 401,
+            (refusal) => {
+              refused = refusal
+              return Effect.succeedNone
+            },
+          ),
         )
         const found = yield* unknownCallers.limit(request, `${projectId}/${name}`, look)
-        if (Option.isNone(found)) return yield* refused ?? Refusal.unauthorized("The message is not signed")
+        if (Option.isNone(found)) return yield* refused
         const { message, source } = found.value
         return yield* submit(source, message, { forms, ports: projects.ports(projectId) })
       }),

@@ -52,6 +52,8 @@ export const send = (
     bulk_id: names.bulk,
     endpoint_id: names.endpoint,
     delivery_id: names.delivery,
+    project_id: names.projectId,
+    source_name: names.source,
     input_request_id: names.input,
     limit_name: "gpu",
     operation: "message:send",

@@ -15,6 +15,7 @@ export interface Names {
   readonly bulk: string
   readonly endpoint: string
   readonly delivery: string
+  readonly source: string
   readonly input: string
   /** In the names of what requests make. */
   readonly fresh: string
@@ -90,6 +91,9 @@ const requests: Readonly<Record<string, Make>> = {
   "webhooks.update": () => ({ body: { enabled: false } }),
   "outbox.retryRows": () => ({ body: { row_ids: ["nothing"] } }),
   "outbox.discardRows": () => ({ body: { row_ids: ["nothing"] } }),
+  "webhookSources.defineSource": () => ({ body: { scheme: "github", agent_id: "a" } }),
+  "webhookSources.rotateSource": () => ({ body: { expires_in_seconds: 60 } }),
+  "hooks.receive": () => ({ body: { action: "opened" } }),
   "bulk.begin": () => ({ body: { action: "cancel", filter: { agent_id: "none" } } }),
   "observe.projectLive": () => ({ query: "?topics=runs" }),
   "observe.drain": () => ({ body: { drain: true } }),
