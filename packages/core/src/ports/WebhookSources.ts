@@ -48,7 +48,7 @@ export class WebhookSources extends Context.Tag("@runlease/core/WebhookSources")
   WebhookSources,
   {
     /**
-     * Makes the source of a name, or gives it another definition. Its address and its secret stay, unless the definition has a secret.
+     * Makes the source of a name, or changes its definition. Its address and its secret stay, unless the definition has a secret.
      *
      * Fails: `InvalidSource` of field `scheme` for another scheme than the source has; `SecretsUnavailable` where the store has no key to
      * seal a secret with.
@@ -67,7 +67,7 @@ export class WebhookSources extends Context.Tag("@runlease/core/WebhookSources")
     readonly remove: (name: string) => Effect.Effect<void, SourceNotFound | ControlPlaneError>
 
     /**
-     * Gives the source a new secret, which is made unless the options have it. Messages by the old one are accepted until that expires.
+     * Replaces the secret of the source by a new one, which is made unless the options have it. Messages by the old one are accepted until that expires.
      *
      * Units: `expiresInSeconds` 0 to 604,800; a day when absent.
      */

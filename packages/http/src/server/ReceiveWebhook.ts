@@ -24,7 +24,7 @@ const counted = (result: ServerMetrics.WebhookResult) =>
 const refuse = (result: ServerMetrics.WebhookResult, refusal: Refusal.Refusal): Refused =>
   Effect.zipRight(counted(result), refusal)
 
-/** Also where there is no such source: whoever cannot sign learns of none. */
+/** Also where there is no such source: a sender that cannot sign learns of none. */
 export const forged = refuse(
   "forged",
   Refusal.make(
@@ -124,7 +124,7 @@ const eventsOf = (
 /**
  * The message, once its signature was checked.
  *
- * GitHub signs the body alone, so its messages are identified by that: whoever has one and sends it under another `X-GitHub-Delivery`
+ * GitHub signs the body alone, so its messages are identified by that: a copy of one that is sent under another `X-GitHub-Delivery`
  * begins no second run.
  *
  * Fails: 401 `invalid_signature` or `webhook_late`, 413 for more than 1 MiB, 400 for a body that is not JSON.

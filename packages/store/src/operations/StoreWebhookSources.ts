@@ -128,18 +128,18 @@ export const make = <X>(
     return {
       define: Effect.fnUntraced(function* (name, { createdBy = null, secret, ...input }) {
         const definition = yield* Rules.checkSource(name, input)
-        const given = secret && (yield* Rules.checkSecret(definition.scheme, secret))
-        const made = given ?? (yield* newSecret)
+        const chosen = secret && (yield* Rules.checkSecret(definition.scheme, secret))
+        const made = chosen ?? (yield* newSecret)
         const sealed = yield* seal(name, made)
         const { isNew, record } = yield* defineOne({
           projectId,
           id: name,
           definition,
           made: sealed,
-          secret: given && sealed,
+          secret: chosen && sealed,
           createdBy,
         })
-        return { source: Rules.toSource(record), secret: isNew && given === undefined ? made : null }
+        return { source: Rules.toSource(record), secret: isNew && chosen === undefined ? made : null }
       }),
 
       get: (name) => Effect.map(find("WebhookSources.get", name), Rules.toSource),
@@ -166,15 +166,15 @@ export const make = <X>(
           return yield* new InvalidSource({ field: "expiresInSeconds", message: overlap.problem })
         }
         const { scheme } = yield* find("WebhookSources.rotate", name)
-        const given = options.secret && (yield* Rules.checkSecret(scheme, options.secret))
-        const secret = given ?? (yield* newSecret)
+        const chosen = options.secret && (yield* Rules.checkSecret(scheme, options.secret))
+        const secret = chosen ?? (yield* newSecret)
         const sealed = yield* seal(name, secret)
         const record = yield* changeOne({
           projectId,
           id: name,
           change: (before, now) => SealedSecrets.rotate(before, sealed, overlap, now),
         })
-        return { source: Rules.toSource(record), secret: given === undefined ? secret : null }
+        return { source: Rules.toSource(record), secret: chosen === undefined ? secret : null }
       }),
     }
   }
