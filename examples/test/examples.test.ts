@@ -40,6 +40,7 @@ const examples = [
   "workflow",
   "steering",
   "background-work",
+  "github-issue-agent",
 ]
 
 /** The examples with agents of other frameworks, which are a workspace of their own. */
