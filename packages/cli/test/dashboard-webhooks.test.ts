@@ -72,6 +72,29 @@ layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
 })("the pages of webhooks", (it) => {
   const scoped = Browser.isThere ? it.scoped : it.scoped.skip
 
+  scoped("show the services that begin runs, with the address for each, and delete one", () =>
+    Effect.gen(function* () {
+      const { cwd, env } = yield* Stage
+      const definition = ["--scheme", "github", "--agent", "fixer", "--event", "issues.opened"]
+      yield* run(["webhook-sources", "define", "issues", ...definition], { cwd, env })
+      const { faults, page } = yield* visit()
+      yield* Effect.promise(async () => {
+        await page.getByRole("link", { name: "Webhooks" }).click()
+        const sources = page.getByRole("region", { name: "Sources" })
+        const source = sources.getByRole("listitem", { name: "issues" })
+        await source.getByText("issues begins runs of fixer by issues.opened (github)").waitFor()
+        await source.getByRole("button", { name: "Copy the address" }).click()
+        await source.getByText("Copied").waitFor()
+        expect(await Browser.violations(page)).toEqual([])
+        await Browser.picture(page, "webhook-sources-light")
+        await source.getByRole("button", { name: "Delete source issues" }).click()
+        await page.getByRole("button", { name: "Delete it" }).click()
+        await sources.getByText("No service begins runs of this project by its messages.").waitFor()
+      })
+      expect(faults).toEqual([])
+    }),
+  )
+
   scoped("make an endpoint by a form, show its secret once, and what became of its messages", () =>
     Effect.gen(function* () {
       const { faults, page } = yield* visit()

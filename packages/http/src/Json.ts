@@ -15,6 +15,7 @@ import type * as Summary from "./Wire/RunSummary.js"
 import type * as ScheduleWire from "./Wire/Schedule.js"
 import type * as OutboxApi from "./Api/Outbox.js"
 import type * as WebhookWire from "./Wire/Webhook.js"
+import type * as WebhookSourceWire from "./Wire/WebhookSource.js"
 import type * as WorkerWire from "./Wire/Worker.js"
 
 export type RunSummary = typeof Summary.RunSummary.Encoded
@@ -43,6 +44,7 @@ export type Limit = typeof LimitWire.Limit.Encoded
 export type Schedule = typeof ScheduleWire.Schedule.Encoded
 export type RefusedRow = typeof OutboxApi.RefusedRow.Encoded
 export type WebhookEndpoint = typeof WebhookWire.Endpoint.Encoded
+export type WebhookSource = typeof WebhookSourceWire.Source.Encoded
 export type WebhookDelivery = typeof WebhookWire.Delivery.Encoded
 export type Conversation = typeof ConversationWire.Conversation.Encoded
 export type ConversationMessage = typeof ConversationWire.Message.Encoded

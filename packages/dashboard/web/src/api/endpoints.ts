@@ -60,6 +60,8 @@ export const paths = {
   retryWebhook: "POST /projects/:project/webhook-endpoints/:endpoint/retry",
   deliveries: "GET /projects/:project/webhook-deliveries",
   retryDelivery: "POST /projects/:project/webhook-deliveries/:delivery/retry",
+  webhookSources: "GET /projects/:project/webhook-sources",
+  removeSource: "DELETE /projects/:project/webhook-sources/:source",
   refusedRows: "GET /projects/:project/outbox/refused",
   retryRows: "POST /projects/:project/outbox/refused/retry",
   discardRows: "POST /projects/:project/outbox/refused/discard",
@@ -154,6 +156,8 @@ interface Replies {
   readonly rotateWebhook: EndpointWithSecret
   readonly testWebhook: { readonly delivery: Json.WebhookDelivery }
   readonly retryWebhook: { readonly retried: number }
+  readonly webhookSources: Page<Json.WebhookSource>
+  readonly removeSource: { readonly deleted: boolean }
   readonly refusedRows: Page<Json.RefusedRow>
   readonly retryRows: { readonly rows: number }
   readonly discardRows: { readonly rows: number }

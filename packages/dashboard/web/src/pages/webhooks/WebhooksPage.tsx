@@ -15,6 +15,7 @@ import { Panel } from "../../ui/Panel"
 import { EndpointsTable } from "./EndpointsTable"
 import { MessagesPanel } from "./MessagesPanel"
 import { endpointsQuery } from "./queries"
+import { SourcesPanel } from "./SourcesPanel"
 import { StoppedNotice } from "./WebhookParts"
 import { endpointStateOf, statusOf } from "./webhookState"
 
@@ -78,6 +79,7 @@ const WebhooksPage = () => {
             urls={new Map(data.map(({ id, url }) => [id, url]))}
           />
         )}
+        <SourcesPanel />
       </div>
       {isCreating ? (
         <Suspense fallback={null}>

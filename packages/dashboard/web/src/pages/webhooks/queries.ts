@@ -39,6 +39,15 @@ export const messagesQuery = (project: string, endpoint: string | undefined, sta
     refetchInterval,
   })
 
+/** A project has 100 sources at most. */
+export const sourcesQuery = (project: string) =>
+  queryOptions({
+    queryKey: [all, project, "sources"],
+    queryFn: async ({ signal }) =>
+      (await send("webhookSources", { path: { project }, query: { limit: 100 }, signal })).data,
+    refetchInterval,
+  })
+
 /** Reads again what an action has changed. */
 const useReadAgain = () => {
   const { slug: project } = useSession().project
@@ -82,6 +91,14 @@ export const useEndpointActions = ({ id }: Pick<Json.WebhookEndpoint, "id">) => 
       },
     }),
   }
+}
+
+export const useRemoveSource = () => {
+  const { project, readAgain } = useReadAgain()
+  return useMutation({
+    mutationFn: (source: string) => send("removeSource", { path: { project, source } }),
+    onSettled: readAgain,
+  })
 }
 
 export const useRetry = ({ id }: Pick<Json.WebhookDelivery, "id">) => {
