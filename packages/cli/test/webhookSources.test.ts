@@ -1,7 +1,7 @@
 import { expect, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { createHmac } from "node:crypto"
-import { jsonLines, project, run, Served, write } from "./Processes.js"
+import { json as parsed, jsonLines, project, run, Served, write } from "./Processes.js"
 
 /** The commands of webhook sources in a project of its own. */
 const commands = Effect.map(project, ({ cwd, env }) => {
@@ -26,7 +26,7 @@ const post = (address: string, secret: string, body: object) =>
       "x-hub-signature-256": `sha256=${signature}`,
     }
     const answer = await fetch(address, { method: "POST", body: text, headers, signal })
-    return { status: answer.status, json: await answer.json() }
+    return { status: answer.status, json: parsed(await answer.text()) }
   })
 
 layer(Served.layer, { excludeTestServices: true })("webhook sources", (it) => {
@@ -48,7 +48,7 @@ layer(Served.layer, { excludeTestServices: true })("webhook sources", (it) => {
       const message = { action: "opened", issue: { title: "The export is empty" } }
       const { json, status } = yield* post(address, secret, message)
       expect({ json, status }).toMatchObject({ status: 202, json: { duplicate: false } })
-      const shownRun = yield* run(["runs", "get", json.run_id, "--json"], { cwd, env })
+      const shownRun = yield* run(["runs", "get", String(json["run_id"]), "--json"], { cwd, env })
       expect(jsonLines(shownRun.stdout)[0]).toMatchObject({
         agent_id: "fixer",
         labels: { webhook: "issues" },
