@@ -1,9 +1,9 @@
 import { describe, it } from "@effect/vitest"
-import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { AgentEvent, Conversations, RequestSnapshot, RunLog, Runs } from "@runlease/core"
 import { TestRuns } from "@runlease/testkit"
-import { Effect } from "effect"
-import { execute, postgres, sqlite } from "./Databases.js"
+import { Context, Effect, Fiber, Layer } from "effect"
+import { type Database, execute, postgres, sqlite } from "./Databases.js"
 
 /** Makes the database one of the version before. */
 const former = [
@@ -26,6 +26,17 @@ interface Counts {
 
 const countAll = `SELECT (SELECT COUNT(*) FROM conversations) AS conversations, (SELECT COUNT(*) FROM messages) AS messages,
   (SELECT COUNT(*) FROM runs) AS runs, (SELECT COUNT(*) FROM events) AS events`
+
+/** 5,000 messages more. */
+const messagesOfPart = (part: number) => manyMessages.replace("'/' ||", `'/${part}/' ||`)
+
+const countsOf = (made: Database) =>
+  Effect.map(execute<Counts>(made, countAll), ([[counts] = []]) => ({
+    conversations: Number(counts!.conversations),
+    messages: Number(counts!.messages),
+    runs: Number(counts!.runs),
+    events: Number(counts!.events),
+  }))
 
 /** 6,000 conversations that come first in the list. */
 const hay = `INSERT INTO conversations (id, project_id, title, listed, created_at, updated_at)
@@ -86,6 +97,71 @@ for (const [name, database] of [
           strictEqual(Number(left.events) < 10, true)
           strictEqual(yield* TestRuns.verdictOf(get(id)), "ConversationNotFound")
           strictEqual((yield* runs.get(elsewhere!.runId)).status, "completed")
+        }).pipe(Effect.provide(made.controlPlane))
+      }),
+    )
+
+    it.scopedLive("a delete that ended between its commits is finished by the next one", () =>
+      Effect.gen(function* () {
+        const made = yield* database
+        yield* Effect.gen(function* () {
+          const { create, get, remove } = yield* Conversations.Conversations
+          const { id } = yield* create()
+          const { runId } = yield* TestRuns.submit({ conversationId: id })
+          yield* Effect.flatMap(Runs.Runs, (runs) => runs.cancel(runId))
+          yield* execute(made, ...Array.from({ length: 6 }, (_, part) => messagesOfPart(part)))
+          const deletion = yield* Effect.fork(remove(id))
+          yield* Effect.repeat(Effect.zipRight(TestRuns.turn, countsOf(made)), {
+            until: ({ runs }) => runs === 0,
+          })
+          yield* Fiber.interrupt(deletion)
+          // The conversation is there with what is left of it, as after a crash.
+          strictEqual((yield* get(id)).id, id)
+          const left = yield* countsOf(made)
+          assertTrue(left.messages > 0 && left.messages <= 30_000)
+          yield* remove(id)
+          deepStrictEqual(yield* countsOf(made), { conversations: 0, messages: 0, runs: 0, events: 0 })
+        }).pipe(Effect.provide(made.controlPlane))
+      }),
+    )
+
+    it.scopedLive("what another server does with a conversation comes before its delete or after it", () =>
+      Effect.gen(function* () {
+        const made = yield* database
+        const other = Context.get(yield* Layer.build(made.controlPlane), Conversations.Conversations)
+        yield* Effect.gen(function* () {
+          const conversations = yield* Conversations.Conversations
+          const runs = yield* Runs.Runs
+          const message = { role: "user", parts: [RequestSnapshot.textPart("Hello")] }
+          for (let round = 0; round < 20; round++) {
+            const { id } = yield* conversations.create()
+            const { id: messageId } = yield* conversations.addMessage(id, message)
+            const [submitted, deleted, ...others] = yield* Effect.all(
+              [
+                TestRuns.verdictOf(runs.submit(TestRuns.submission({ conversationId: id }))),
+                TestRuns.verdictOf(other.remove(id)),
+                TestRuns.verdictOf(conversations.addMessage(id, message)),
+                TestRuns.verdictOf(conversations.update(id, { title: "Trip" })),
+                TestRuns.verdictOf(conversations.branch(id, { messageId })),
+              ],
+              { concurrency: "unbounded" },
+            )
+            deepStrictEqual(
+              [submitted, deleted],
+              deleted === "Succeeded"
+                ? ["ConversationNotFound", "Succeeded"]
+                : ["Succeeded", "ConversationInUse"],
+            )
+            for (const verdict of others) assertTrue(["ConversationNotFound", "Succeeded"].includes(verdict))
+            const { id: again } = yield* conversations.create({ id })
+            if (deleted !== "Succeeded") continue
+            // The delete of one server and the creation by another: the conversation is there, or is gone.
+            const [created, removed] = yield* Effect.all(
+              [conversations.create({ id: again }), TestRuns.verdictOf(other.remove(again))],
+              { concurrency: 2 },
+            )
+            deepStrictEqual([created.id, removed], [id, "Succeeded"])
+          }
         }).pipe(Effect.provide(made.controlPlane))
       }),
     )

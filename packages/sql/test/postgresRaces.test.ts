@@ -1,7 +1,7 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Access, Claims, Ids, Leases, Runs, WorkerRegistry } from "@runlease/core"
+import { Access, Claims, Conversations, Ids, Leases, Runs, WorkerRegistry } from "@runlease/core"
 import { Context, Effect, Either, Exit, Fiber, Layer, Option, Ref, type Redacted } from "effect"
 import { Migrations, PostgresPool, SqlControlPlane } from "../src/index.js"
 import * as SqlDialect from "../src/SqlDialect.js"
@@ -259,6 +259,40 @@ describe("servers that work on one PostgreSQL database at once", () => {
       )
     }),
   )
+
+  for (const [name, use] of [
+    ["a message", ({ addMessage }, id, _messageId) => addMessage(id, { role: "user", parts: [] })],
+    ["a branch", ({ branch }, id, messageId) => branch(id, { messageId })],
+    ["a change", ({ update }, id, _messageId) => update(id, { title: "Trip" })],
+  ] as ReadonlyArray<
+    readonly [
+      string,
+      (
+        conversations: Conversations.Conversations["Type"],
+        id: Ids.ConversationId,
+        messageId: Ids.MessageId,
+      ) => Effect.Effect<unknown, { readonly _tag: string }>,
+    ]
+  >) {
+    it.scopedLive(`find no conversation for ${name} once a delete of it commits meanwhile`, () =>
+      Effect.gen(function* () {
+        const { planes, url } = yield* servers(1)
+        const conversations = Context.get(planes[0]!, Conversations.Conversations)
+        const { id } = yield* conversations.create()
+        const { id: messageId } = yield* conversations.addMessage(id, { role: "user", parts: [] })
+
+        const deleter = yield* Layer.build(PostgresPool.layerWith({ url, maxConnections: 1 }))
+        const sql = Context.get(deleter, SqlClient.SqlClient)
+        yield* sql`BEGIN`
+        yield* sql`DELETE FROM messages`
+        yield* sql`DELETE FROM conversations`
+        const using = yield* Effect.fork(Effect.flip(use(conversations, id, messageId)))
+        yield* Effect.raceFirst(Fiber.await(using), PostgresDatabase.waitersFor(url, 1))
+        yield* sql`COMMIT`
+        strictEqual((yield* Fiber.join(using))._tag, "ConversationNotFound")
+      }),
+    )
+  }
 
   it.scopedLive("prune concurrently without counting a run twice", () =>
     Effect.gen(function* () {

@@ -9,6 +9,7 @@ import { Runs } from "@runlease/core/Runs"
 import { Effect, type Layer } from "effect"
 import * as Ends from "./conversations/Ends.js"
 import * as Lists from "./conversations/Lists.js"
+import * as Races from "./conversations/Races.js"
 import * as TestRuns from "./TestRuns.js"
 
 /** Declares the tests of `Conversations`. */
@@ -18,6 +19,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
   describe(`Conversations (${name})`, () => {
     Lists.tests(test)
     Ends.tests(test)
+    Races.tests(test)
 
     test(
       "create makes a conversation, and get returns it",

@@ -71,9 +71,14 @@ interface Update {
   readonly change: Conversations.ConversationChange
 }
 
+/** A conversation that is deleted in parts. One that is made again under its id is another one; SQLite may give it the same key. */
+type Begun = Pick<ConversationRow, "conversation_pk" | "created_at">
+
 interface Remove {
   readonly projectId: Ids.ProjectId
   readonly conversationId: Ids.ConversationId
+  /** What an earlier commit of the same delete found. */
+  readonly begun: Begun | null
 }
 
 interface Branch {
@@ -98,6 +103,9 @@ interface CandidateRow {
   readonly has_agent: number
   readonly metadata: string | null
 }
+
+const isSame = (found: Begun | undefined, begun: Begun): boolean =>
+  found?.conversation_pk === begun.conversation_pk && found.created_at === begun.created_at
 
 const metadataBytes = "COALESCE(octet_length(c.metadata), 0)"
 
@@ -169,9 +177,14 @@ export const make = (
 
   const createOne = Effect.fnUntraced(function* ({ projectId, id, fields }: Create, now: number) {
     const created = { title: fields.title ?? null, metadata: toJson(fields.metadata) }
-    yield* sql`INSERT INTO conversations ${sql.insert(newRow(projectId, id, created, now))} ON CONFLICT (project_id, id) DO NOTHING`
-    const row = yield* find(projectId, id)
-    return Either.right(toConversation(row!))
+    const insert = sql<ConversationRow>`INSERT INTO conversations ${sql.insert(newRow(projectId, id, created, now))}
+      ON CONFLICT (project_id, id) DO NOTHING RETURNING *`
+    // One that is there may be deleted before it is read.
+    const row = yield* Effect.repeat(
+      Effect.flatMap(insert, ([made]) => (made === undefined ? find(projectId, id) : Effect.succeed(made))),
+      { until: (found): found is ConversationRow => found !== undefined },
+    )
+    return Either.right(toConversation(row))
   })
 
   const create = writer.operation<Create, Conversations.Conversation, Conversations.Conversation>({
@@ -217,17 +230,18 @@ export const make = (
     sql<{ readonly run_id: string }>`SELECT r.run_id FROM runs r LEFT JOIN outcomes o ON o.run_pk = r.run_pk
       WHERE ${runsOf(of)} AND (o.run_pk IS NULL OR ${sql.literal(RunDeletion.isNeeded)}) LIMIT 1`
 
-  /** Deletes a part of the conversation; returns whether there is more of it. */
+  /** Deletes a part of the conversation; returns it while there is more of it. */
   const removeOne = Effect.fnUntraced(function* (of: Remove, now: number) {
-    const { conversationId, projectId } = of
+    const { begun, conversationId, projectId } = of
     // All transactions lock runs before conversations.
     const due = yield* sql<RunDeletion.Finished>`
       SELECT ${sql.literal(RunDeletion.finishedColumns)} FROM runs r
       JOIN outcomes o ON o.run_pk = r.run_pk WHERE ${runsOf(of)}
       ORDER BY r.run_pk LIMIT ${ControlPlane.defaultPruneLimit} ${dialect.lockFree("r")}`
-    const [conversation] = yield* sql<Pick<ConversationRow, "conversation_pk">>`
-      SELECT c.conversation_pk FROM conversations c
+    const [conversation] = yield* sql<Begun>`
+      SELECT c.conversation_pk, c.created_at FROM conversations c
       WHERE c.project_id = ${projectId} AND c.id = ${conversationId} ${dialect.lock("c", "c.conversation_pk")}`
+    if (begun !== null && !isSame(conversation, begun)) return Either.right(null)
     if (conversation === undefined) {
       return Either.left(new Conversations.ConversationNotFound({ conversationId }))
     }
@@ -238,15 +252,17 @@ export const make = (
     yield* RunDeletion.some(store, { projectId, now }, due)
     const left = yield* sql`SELECT 1 FROM runs r WHERE ${runsOf(of)} LIMIT 1`
     const { conversation_pk } = conversation
-    if (left.length > 0 || !(yield* RunDeletion.messages(store, [conversation_pk]))) return Either.right(true)
+    if (left.length > 0 || !(yield* RunDeletion.messages(store, [conversation_pk]))) {
+      return Either.right(conversation)
+    }
     yield* sql`DELETE FROM conversations WHERE conversation_pk = ${conversation_pk}`
-    return Either.right(false)
+    return Either.right(null)
   })
 
   const remove = writer.operation<
     Remove,
-    boolean,
-    boolean,
+    Begun | null,
+    Begun | null,
     Conversations.ConversationNotFound | Conversations.ConversationInUse
   >({
     name: "Conversations.remove",
@@ -260,7 +276,8 @@ export const make = (
   ) {
     const before = yield* find(projectId, id)
     if (before !== undefined) return Either.right(toConversation(before))
-    const source = yield* find(projectId, conversationId)
+    const [source] = yield* sql<ConversationRow>`SELECT c.* FROM conversations c
+      WHERE c.project_id = ${projectId} AND c.id = ${conversationId} ${dialect.keep("c")}`
     if (source === undefined) return Either.left(new Conversations.ConversationNotFound({ conversationId }))
     const refused = (reason: Conversations.BranchRefused["reason"]) =>
       Either.left(new Conversations.BranchRefused({ conversationId, messageId, reason }))
@@ -303,7 +320,10 @@ export const make = (
   })
 
   const addOne = Effect.fnUntraced(function* ({ projectId, conversationId, id, message }: Add, now: number) {
-    const conversation = yield* find(projectId, conversationId)
+    // A delete of the conversation waits for the message, or the message for the delete.
+    const [conversation] = yield* sql<Pick<ConversationRow, "conversation_pk">>`
+      SELECT c.conversation_pk FROM conversations c WHERE c.project_id = ${projectId} AND c.id = ${conversationId}
+      ${dialect.lockShared("c", "c.conversation_pk")}`
     if (conversation === undefined) {
       return Either.left(new Conversations.ConversationNotFound({ conversationId }))
     }
@@ -356,13 +376,13 @@ export const make = (
 
     update: (conversationId, change) => update({ projectId, conversationId, change }),
 
-    remove: (conversationId) =>
-      Effect.repeat(
-        Effect.tap(remove({ projectId, conversationId }), (more) =>
-          more ? Turns.letOthersGo(writer) : Effect.void,
-        ),
-        { until: (more) => !more },
-      ),
+    remove: Effect.fnUntraced(function* (conversationId) {
+      let begun = yield* remove({ projectId, conversationId, begun: null })
+      while (begun !== null) {
+        yield* Turns.letOthersGo(writer)
+        begun = yield* remove({ projectId, conversationId, begun })
+      }
+    }),
 
     branch: Effect.fnUntraced(function* (conversationId, fields) {
       const id = fields.id ?? Ids.ConversationId.make(yield* Ids.uuidV7)
