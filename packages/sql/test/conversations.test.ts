@@ -31,12 +31,15 @@ const countAll = `SELECT (SELECT COUNT(*) FROM conversations) AS conversations, 
 const messagesOfPart = (part: number) => manyMessages.replace("'/' ||", `'/${part}/' ||`)
 
 const countsOf = (made: Database) =>
-  Effect.map(execute<Counts>(made, countAll), ([[counts] = []]) => ({
-    conversations: Number(counts!.conversations),
-    messages: Number(counts!.messages),
-    runs: Number(counts!.runs),
-    events: Number(counts!.events),
-  }))
+  Effect.map(execute<Counts>(made, countAll), ([rows]) => {
+    const { conversations, events, messages, runs } = rows![0]!
+    return {
+      conversations: Number(conversations),
+      messages: Number(messages),
+      runs: Number(runs),
+      events: Number(events),
+    }
+  })
 
 /** 6,000 conversations that come first in the list. */
 const hay = `INSERT INTO conversations (id, project_id, title, listed, created_at, updated_at)
