@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest"
-import { groupsOf } from "../web/src/pages/conversations/groups.js"
 import { newId } from "../web/src/pages/conversations/newId.js"
 import { timelineOf, viewOf } from "../web/src/pages/conversations/timeline.js"
 import { run } from "./runs.fixture.js"
@@ -12,31 +11,6 @@ const message = (text: string, created_at: string) => ({
   parent_id: null,
   metadata: null,
   created_at,
-})
-
-describe("conversations of the loaded runs", () => {
-  it("have the state and the title of their newest run", () => {
-    const groups = groupsOf([
-      run({ conversation_id: "a", title: null, status: "running", agent_id: "coder" }),
-      run({ conversation_id: "b", title: "Other" }),
-      run({
-        conversation_id: "a",
-        title: "Say hello",
-        agent_id: "reviewer",
-        updated_at: "2026-11-24T11:00:00.000Z",
-      }),
-      run({ conversation_id: "a", title: "First", agent_id: "coder" }),
-    ])
-    expect(groups.map(({ id }) => id)).toEqual(["a", "b"])
-    expect(groups[0]).toEqual({
-      id: "a",
-      title: "Say hello",
-      status: "running",
-      agents: ["coder", "reviewer"],
-      runs: 3,
-      activeAt: "2026-11-24T11:00:00.000Z",
-    })
-  })
 })
 
 describe("the timeline of a conversation", () => {

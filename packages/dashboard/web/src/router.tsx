@@ -87,6 +87,12 @@ const workers = createRoute({
 const conversations = createRoute({
   getParentRoute: () => signedIn,
   path: "/conversations",
+  validateSearch: (
+    search: Record<string, unknown>,
+  ): { readonly q?: string | undefined; readonly agent?: string | undefined } => ({
+    q: text(search["q"]),
+    agent: text(search["agent"]),
+  }),
   component: lazyRouteComponent(() => import("./pages/conversations/ConversationsPage")),
 })
 

@@ -8,6 +8,8 @@ export class ApiError extends Error {
     readonly status: number,
     readonly code: string,
     message: string,
+    /** The run that it is about, where it names one. */
+    readonly runId?: string,
   ) {
     super(message)
   }
@@ -54,13 +56,16 @@ export const onSessionEnded = (listener: () => void): (() => void) => {
 const errorOf = async (response: Response): Promise<ApiError> => {
   const body = (await response.json().catch(() => ({}))) as {
     code?: string
+    error?: string
     message?: string
     detail?: string
+    run_id?: string
   }
   return new ApiError(
     response.status,
-    body.code ?? "unknown",
+    body.code ?? body.error ?? "unknown",
     body.message ?? body.detail ?? `The server answered ${response.status}`,
+    body.run_id,
   )
 }
 

@@ -28,7 +28,11 @@ export const paths = {
   fork: "POST /runs/:run/fork",
   tell: "POST /runs/:run/messages",
   resume: "POST /runs/:run/resume",
+  conversations: "GET /conversations",
   conversation: "GET /conversations/:conversation",
+  changeConversation: "PATCH /conversations/:conversation",
+  removeConversation: "DELETE /conversations/:conversation",
+  branchConversation: "POST /conversations/:conversation/branches",
   messages: "GET /conversations/:conversation/messages",
   addMessage: "POST /conversations/:conversation/messages",
   schedules: "GET /projects/:project/schedules",
@@ -116,7 +120,11 @@ interface Replies {
   readonly fork: Submitted
   readonly tell: { readonly message_id: string; readonly duplicate: boolean }
   readonly resume: { readonly duplicate: boolean; readonly run: Json.CanonicalRun }
+  readonly conversations: Page<Json.Conversation>
   readonly conversation: Json.Conversation
+  readonly changeConversation: Json.Conversation
+  readonly removeConversation: { readonly deleted: boolean }
+  readonly branchConversation: Json.Conversation
   readonly messages: Page<Json.ConversationMessage>
   readonly addMessage: Json.ConversationMessage
   readonly schedules: {

@@ -1,58 +1,16 @@
 /** Says the next thing in a conversation, which submits its next run. */
-import { Select } from "@base-ui/react/select"
 import type * as Json from "@runlease/http/Json"
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query"
-import { Check, ChevronsUpDown, Send } from "lucide-react"
+import { Send } from "lucide-react"
 import { useRef, useState } from "react"
 import { send } from "../../api/client"
 import { agentsQuery } from "../../api/project"
 import { plural } from "../../format/numbers"
-import { Button, buttonClass } from "../../ui/Button"
+import { Button } from "../../ui/Button"
 import { hasEnded } from "../runs/bulk"
-import { menuItem, menuPopup } from "../../ui/look"
+import { AgentSelect } from "./AgentSelect"
 import { newId } from "./newId"
 import { messagesQuery } from "./queries"
-
-interface AgentSelectProps {
-  readonly agents: ReadonlyArray<string>
-  readonly value: string
-  readonly onChange: (agent: string) => void
-  /** Where the list opens: in the content of the page. */
-  readonly floor: HTMLElement | null
-}
-
-/** Which agent the run is for. */
-const AgentSelect = ({ agents, floor, onChange, value }: AgentSelectProps) => (
-  <Select.Root
-    value={value}
-    onValueChange={(agent: string | null) => (agent === null ? undefined : onChange(agent))}
-  >
-    <Select.Trigger aria-label="Agent" className={`${buttonClass()} max-w-48 min-w-0`}>
-      <Select.Value className="truncate" />
-      <Select.Icon>
-        <ChevronsUpDown aria-hidden size={14} className="text-ink-3" />
-      </Select.Icon>
-    </Select.Trigger>
-    <Select.Portal container={floor}>
-      <Select.Positioner sideOffset={4} alignItemWithTrigger={false} className="z-10">
-        <Select.Popup className={menuPopup}>
-          <Select.List>
-            {agents.map((agent) => (
-              <Select.Item key={agent} value={agent} className={menuItem}>
-                <span className="w-3.5">
-                  <Select.ItemIndicator>
-                    <Check aria-hidden size={14} />
-                  </Select.ItemIndicator>
-                </span>
-                <Select.ItemText>{agent}</Select.ItemText>
-              </Select.Item>
-            ))}
-          </Select.List>
-        </Select.Popup>
-      </Select.Positioner>
-    </Select.Portal>
-  </Select.Root>
-)
 
 interface Next {
   readonly agent: string

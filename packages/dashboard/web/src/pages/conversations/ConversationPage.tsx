@@ -1,7 +1,16 @@
 import type * as Json from "@runlease/http/Json"
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query"
 import { getRouteApi, Link } from "@tanstack/react-router"
-import { Bot, ChevronRight, type LucideIcon, MessageSquare, Paperclip, UserRound, Wrench } from "lucide-react"
+import {
+  Bot,
+  ChevronRight,
+  GitBranch,
+  type LucideIcon,
+  MessageSquare,
+  Paperclip,
+  UserRound,
+  Wrench,
+} from "lucide-react"
 import { useEffect, useMemo, useRef, useState } from "react"
 import { ApiError } from "../../api/client"
 import { useSession } from "../../api/session"
@@ -22,6 +31,7 @@ import { Cost, Tokens, Took } from "../runs/figures"
 import { noFilter, searchOf } from "../runs/filter"
 import { useRuns } from "../runs/useRuns"
 import { Composer } from "./Composer"
+import { BranchDialog, ConversationActions } from "./ConversationActions"
 import { conversationQuery, messagesQuery } from "./queries"
 import { type PartView, timelineOf, viewOf } from "./timeline"
 
@@ -79,13 +89,19 @@ const Part = ({ view }: { readonly view: PartView }) => {
   }
 }
 
-/** A message of a conversation: its author and its parts. */
-const MessageView = ({ message }: { readonly message: Json.ConversationMessage }) => {
+/** A message of a conversation: its author and its parts, and where another conversation can begin. */
+const MessageView = ({
+  message,
+  onBranch,
+}: {
+  readonly message: Json.ConversationMessage
+  readonly onBranch: (message: string) => void
+}) => {
   const [Icon, word] = roles[message.role] ?? [MessageSquare, message.role]
   const at = Date.parse(message.created_at)
   const now = useNow()
   return (
-    <li className="grid grid-cols-[20px_minmax(0,1fr)_80px] gap-x-2.5 px-4 py-1.5 max-desk:grid-cols-[20px_minmax(0,1fr)] max-desk:px-3">
+    <li className="group grid grid-cols-[20px_minmax(0,1fr)_80px] gap-x-2.5 px-4 py-1.5 max-desk:grid-cols-[20px_minmax(0,1fr)_44px] max-desk:pr-0 max-desk:pl-3">
       <Icon aria-hidden size={14} strokeWidth={2.2} className="mt-1 text-ink-3" />
       <div className="grid min-w-0 gap-1.5">
         <span className="sr-only">{word}:</span>
@@ -93,13 +109,25 @@ const MessageView = ({ message }: { readonly message: Json.ConversationMessage }
           <Part key={index} view={viewOf(part)} />
         ))}
       </div>
-      <time
-        dateTime={message.created_at}
-        title={exact(at)}
-        className="text-right text-small leading-[22px] text-ink-3 max-desk:hidden"
-      >
-        {when(at, now)}
-      </time>
+      <div className="grid content-start justify-items-end">
+        <time
+          dateTime={message.created_at}
+          title={exact(at)}
+          className="text-small leading-[22px] text-ink-3 max-desk:hidden"
+        >
+          {when(at, now)}
+        </time>
+        <button
+          type="button"
+          aria-haspopup="dialog"
+          aria-label="Branch here"
+          title="Begin another conversation with the messages up to this one"
+          onClick={() => onBranch(message.id)}
+          className="grid size-6 place-items-center rounded-1 text-ink-3 group-hover:opacity-100 hover:bg-hover hover:text-ink focus-visible:opacity-100 max-desk:size-11 desk:opacity-0"
+        >
+          <GitBranch aria-hidden size={14} />
+        </button>
+      </div>
     </li>
   )
 }
@@ -215,6 +243,7 @@ const ConversationPage = () => {
   const items = useMemo(() => timelineOf(history, runs.rows), [history, runs.rows])
   // A message that was just sent here comes into view.
   const isFollowing = useRef(false)
+  const [branching, setBranching] = useState<string | null>(null)
   useEffect(() => {
     if (isFollowing.current) scrollTo({ top: document.documentElement.scrollHeight })
   }, [items.length])
@@ -256,7 +285,10 @@ const ConversationPage = () => {
                 )}
               </p>
             </div>
-            <div className="flex shrink-0 gap-2">
+            <div className="flex shrink-0 flex-wrap gap-2">
+              {conversation.data === undefined ? null : (
+                <ConversationActions conversation={conversation.data} name={title} />
+              )}
               <Copy text={id}>Copy id</Copy>
               <Link to="/runs" search={searchOf({ ...noFilter, conversation: id })} className={buttonClass()}>
                 List its runs
@@ -283,7 +315,7 @@ const ConversationPage = () => {
               <ol>
                 {items.map((item) =>
                   item.type === "message" ? (
-                    <MessageView key={item.message.id} message={item.message} />
+                    <MessageView key={item.message.id} message={item.message} onBranch={setBranching} />
                   ) : (
                     <RunCard key={item.run.run_id} run={item.run} isTitled={item.isTitled} />
                   ),
@@ -323,6 +355,9 @@ const ConversationPage = () => {
             />
           </section>
         </div>
+      )}
+      {branching === null ? null : (
+        <BranchDialog conversation={id} message={branching} onClose={() => setBranching(null)} />
       )}
       <NotUpdated refresh={runs.refresh} isAbove={false} />
       <div ref={setFloor} />

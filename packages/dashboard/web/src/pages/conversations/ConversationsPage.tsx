@@ -1,233 +1,259 @@
-import { Link, useNavigate } from "@tanstack/react-router"
-import { memo, type ReactNode, useEffect, useMemo } from "react"
+/** The conversations that people use, the one that was updated last first, each with the newest of its runs. */
+import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query"
+import type * as Json from "@runlease/http/Json"
+import { getRouteApi, Link, useNavigate } from "@tanstack/react-router"
+import { Search } from "lucide-react"
+import { useEffect, useRef, useState } from "react"
+import { agentsQuery, useProjectLive } from "../../api/project"
 import { useSession } from "../../api/session"
 import { shortId } from "../../format/ids"
-import { integer, plural } from "../../format/numbers"
 import { ago, exact } from "../../format/times"
 import { Page } from "../../shell/Page"
 import { Button } from "../../ui/Button"
 import { Empty } from "../../ui/Empty"
-import { Skeleton, Trouble } from "../../ui/Loading"
-import { State, StateIcon, wordOf } from "../../ui/State"
-import { useKeys } from "../../ui/keys"
+import { Trouble, Unread } from "../../ui/Loading"
 import { useNow } from "../../ui/now"
-import { NewPill } from "../runs/NewPill"
-import { NotUpdated } from "../runs/NotUpdated"
-import { noFilter } from "../runs/filter"
-import { usePhone } from "../runs/useMedia"
-import { type Runs, useRuns } from "../runs/useRuns"
-import { useSelection } from "../runs/useSelection"
-import { type ConversationGroup, groupsOf } from "./groups"
+import { useRowKeys } from "../../ui/rowKeys"
+import { State, StateIcon, wordOf } from "../../ui/State"
+import { useSteadyOrder } from "../../ui/steadyOrder"
+import { type Column, TableHead } from "../../ui/TableHead"
+import { useSeen } from "../../ui/useSeen"
+import { AgentSelect } from "./AgentSelect"
+import { type ConversationFilter, conversationsQuery, newestRunQuery } from "./queries"
 
-const Active = ({ at }: { readonly at: string }) => {
-  const instant = Date.parse(at)
-  return (
-    <time dateTime={at} title={exact(instant)}>
-      {ago(instant, useNow())}
-    </time>
-  )
+const none = <span className="text-ink-3">–</span>
+
+const Updated = ({ at, now }: { readonly at: string; readonly now: number }) => (
+  <time dateTime={at} title={exact(Date.parse(at))}>
+    {ago(Date.parse(at), now)}
+  </time>
+)
+
+interface RowProps {
+  readonly conversation: Json.Conversation
+  readonly now: number
 }
 
-const titleOf = ({ id, title }: ConversationGroup): string => title ?? `Conversation ${shortId(id)}`
+const nameOf = ({ id, title }: Json.Conversation): string => title ?? `Conversation ${shortId(id)}`
 
-interface Props {
-  readonly group: ConversationGroup
-  readonly isCursor: boolean
+const NameLink = ({
+  className,
+  conversation,
+}: Pick<RowProps, "conversation"> & { readonly className: string }) => (
+  <Link
+    to="/conversations/$conversationId"
+    params={{ conversationId: conversation.id }}
+    preload={false}
+    data-row
+    title={conversation.title ?? conversation.id}
+    className={`truncate font-medium after:absolute after:inset-0 ${className}`}
+  >
+    {nameOf(conversation)}
+  </Link>
+)
+
+/** Read once the row is in sight. */
+const useNewestRun = <E extends Element>({ id }: Json.Conversation) => {
+  const { slug } = useSession().project
+  const { isSeen, ref } = useSeen<E>()
+  const { data } = useQuery({ ...newestRunQuery(slug, id), enabled: isSeen })
+  return { ref, run: data ?? undefined }
 }
 
-const ConversationRow = memo(({ group, isCursor }: Props) => {
-  const cell = "h-9 border-b border-line px-2 whitespace-nowrap"
+const cell = "h-9 border-t border-line px-2 whitespace-nowrap first:pl-4 last:pr-4"
+
+const Row = ({ conversation, now }: RowProps) => {
+  const { ref, run } = useNewestRun<HTMLTableRowElement>(conversation)
   return (
-    <tr id={`conversation-${group.id}`} className="relative hover:bg-hover">
-      <td
-        className={`${cell} pl-4 [&>span]:align-middle ${isCursor ? "shadow-[inset_2px_0_0_var(--accent)]" : ""}`}
-      >
-        <State status={group.status} />
-      </td>
+    <tr ref={ref} className="relative transition-colors duration-[120ms] hover:bg-hover">
+      <td className={cell}>{run === undefined ? none : <State status={run.status} />}</td>
       <td className={`${cell} truncate`}>
-        <Link
-          to="/conversations/$conversationId"
-          params={{ conversationId: group.id }}
-          preload={false}
-          title={group.title ?? undefined}
-          className="font-medium after:absolute after:inset-0"
-        >
-          {titleOf(group)}
-        </Link>
+        <NameLink className="" conversation={conversation} />
       </td>
-      <td className={`${cell} truncate text-ink-2`}>{group.agents.join(", ")}</td>
-      <td className={`${cell} text-right text-ink-2`}>{integer(group.runs)}</td>
-      <td className={`${cell} pr-4 text-right text-ink-2`}>
-        <Active at={group.activeAt} />
+      <td className={`${cell} truncate text-ink-2`} title={run?.title ?? undefined}>
+        {run?.title ?? none}
+      </td>
+      <td className={`${cell} truncate text-ink-2`}>{run?.agent_id ?? none}</td>
+      <td className={`${cell} text-right text-ink-2`}>
+        <Updated at={conversation.updated_at} now={now} />
       </td>
     </tr>
   )
-})
+}
 
 /** The same in two lines, for a phone. */
-const ConversationItem = memo(({ group }: { readonly group: ConversationGroup }) => (
-  <li className="border-b border-line last:border-b-0">
-    <Link
-      to="/conversations/$conversationId"
-      params={{ conversationId: group.id }}
-      preload={false}
-      className="grid grid-cols-[18px_minmax(0,1fr)_auto] grid-rows-[23px_20px] gap-x-2.5 px-3 py-2.5 focus-visible:-outline-offset-2"
-    >
-      <span className="pt-[3px]">
-        <StateIcon status={group.status} />
-        <span className="sr-only">{wordOf(group.status)}</span>
-      </span>
-      <span className="truncate font-medium">{titleOf(group)}</span>
-      <span className="text-right text-small leading-5 text-ink-3">
-        <Active at={group.activeAt} />
-      </span>
-      <span className="col-start-2 truncate text-small leading-[18px] text-ink-3">
-        {group.agents.join(", ")}
-      </span>
-      <span className="text-right text-small leading-5 text-ink-3">
-        {group.runs === 1 ? "1 run" : `${integer(group.runs)} runs`}
-      </span>
-    </Link>
-  </li>
-))
-
-const heads = [
-  ["State", "w-[116px] pl-4 text-left"],
-  ["Conversation", "text-left"],
-  ["Agents", "w-[200px] text-left max-wide:w-[140px]"],
-  ["Runs", "w-[72px] text-right"],
-  ["Last activity", "w-[120px] pr-4 text-right"],
-] as const
-
-const Table = ({
-  cursor,
-  groups,
-  pill,
-}: {
-  readonly groups: ReadonlyArray<ConversationGroup>
-  readonly cursor: string | undefined
-  readonly pill: ReactNode
-}) => (
-  <table className="w-full table-fixed border-separate border-spacing-0">
-    <thead className="sticky top-[52px] z-4 bg-surface">
-      <tr>
-        {heads.map(([word, className]) => (
-          <th
-            key={word}
-            scope="col"
-            className={`h-8 border-b border-line px-2 text-small font-medium whitespace-nowrap text-ink-3 first:rounded-tl-3 last:rounded-tr-3 ${className}`}
-          >
-            {word === "Conversation" ? (
-              <span className="flex items-center justify-between">
-                {word}
-                {pill}
-              </span>
-            ) : (
-              word
-            )}
-          </th>
-        ))}
-      </tr>
-    </thead>
-    <tbody>
-      {groups.map((group) => (
-        <ConversationRow key={group.id} group={group} isCursor={group.id === cursor} />
-      ))}
-    </tbody>
-  </table>
-)
-
-const End = ({
-  count,
-  runs: { isComplete, query, rows },
-}: {
-  readonly runs: Runs
-  readonly count: number
-}) => {
-  if (query.isPending) return <Skeleton rows={10} />
-  if (query.error !== null && !query.isFetching) {
-    const retry = () => void (query.data === undefined ? query.refetch() : query.fetchNextPage())
-    return <Trouble error={query.error} retry={retry} />
-  }
-  if (isComplete && count === 0) {
-    return (
-      <div className="pt-3">
-        <Empty command={`runlease submit --agent my-agent "Say hello"`}>
-          There is no conversation yet. The first run begins one.
-        </Empty>
-      </div>
-    )
-  }
+const Item = ({ conversation, now }: RowProps) => {
+  const { ref, run } = useNewestRun<HTMLLIElement>(conversation)
   return (
-    <div className="flex min-h-11 items-center gap-3 px-4 py-2 text-ink-3">
-      {isComplete ? "That is all." : `Of the newest ${plural(rows.length, "run")}.`}
-      {isComplete ? null : (
-        <Button small disabled={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-          {query.isFetchingNextPage ? "Loading" : "Load more"}
-        </Button>
-      )}
-    </div>
+    <li ref={ref} className="relative flex min-h-16 items-center gap-2.5 border-t border-line px-3">
+      <span className="w-4">
+        {run === undefined ? null : (
+          <>
+            <StateIcon status={run.status} />
+            <span className="sr-only">{wordOf(run.status)}</span>
+          </>
+        )}
+      </span>
+      <div className="min-w-0 grow">
+        <p className="flex items-baseline gap-2">
+          <NameLink className="grow" conversation={conversation} />
+          <span className="text-small text-ink-3">
+            <Updated at={conversation.updated_at} now={now} />
+          </span>
+        </p>
+        <p className="h-[18px] truncate text-small leading-[18px] text-ink-3">
+          {run === undefined ? null : `${run.agent_id}${run.title === null ? "" : `, ${run.title}`}`}
+        </p>
+      </div>
+    </li>
   )
 }
 
-const ConversationsPage = () => {
-  const project = useSession().project.slug
-  const runs = useRuns(project, noFilter)
-  const { refresh, rows, showNew, visible, waiting } = runs
-  const groups = useMemo(() => groupsOf(rows), [rows])
-  const order = useMemo(() => groups.map(({ id }) => id), [groups])
-  const { cursor, move } = useSelection("conversations", order)
-  const navigate = useNavigate()
-  const isPhone = usePhone()
+const columns: ReadonlyArray<Column> = [
+  { name: "State", width: "w-[116px]", title: "Of its newest run" },
+  { name: "Name" },
+  { name: "Last message", title: "The text of its newest run" },
+  { name: "Agent", width: "w-[140px]" },
+  { name: "Updated", width: "w-[100px]", isRight: true },
+]
 
-  // All rows are drawn, so all of them are updated.
+interface FiltersProps {
+  readonly filter: ConversationFilter
+  readonly floor: HTMLElement | null
+  readonly onChange: (filter: ConversationFilter) => void
+}
+
+const Filters = ({ filter, floor, onChange }: FiltersProps) => {
+  const { slug } = useSession().project
+  const agents = (useQuery(agentsQuery(slug)).data ?? []).map((agent) => agent.agent_id)
+  const [typed, setTyped] = useState(filter.text)
+  useEffect(() => setTyped(filter.text), [filter.text])
+  const text = typed.trim()
   useEffect(() => {
-    visible.current = [0, rows.length]
+    if (text === filter.text) return
+    const timer = setTimeout(() => onChange({ ...filter, text }), 300)
+    return () => clearTimeout(timer)
   })
-  useEffect(() => {
-    if (cursor === undefined) return
-    const link = document.getElementById(`conversation-${cursor}`)?.querySelector("a")
-    link?.focus({ preventScroll: true })
-    link?.scrollIntoView({ block: "nearest" })
-  }, [cursor])
+  return (
+    <form
+      role="search"
+      className="mb-3 flex flex-wrap gap-2"
+      onSubmit={(event) => {
+        event.preventDefault()
+        onChange({ ...filter, text })
+      }}
+    >
+      <span className="relative min-w-[200px] flex-[0_1_304px] max-desk:flex-auto">
+        <Search
+          aria-hidden
+          size={16}
+          className="absolute top-[7px] left-2.5 text-ink-3 max-desk:top-3.5 max-desk:left-3"
+        />
+        <input
+          aria-label="Search names"
+          placeholder="Text in the name"
+          value={typed}
+          maxLength={200}
+          enterKeyHint="search"
+          onChange={({ target }) => setTyped(target.value)}
+          className="h-[30px] w-full rounded-2 border border-edge bg-surface pr-2.5 pl-8 placeholder:text-ink-3 max-desk:h-11 max-desk:pl-[38px] max-desk:text-title"
+        />
+      </span>
+      <AgentSelect
+        all="All agents"
+        agents={filter.agent === "" || agents.includes(filter.agent) ? agents : [filter.agent, ...agents]}
+        value={filter.agent}
+        onChange={(agent) => onChange({ ...filter, agent })}
+        floor={floor}
+      />
+    </form>
+  )
+}
 
-  const onShowNew = () => void showNew().catch(() => refresh.now())
-  useKeys({
-    j: { label: "Next row", run: () => move(1), repeats: true },
-    k: { label: "Row before", run: () => move(-1), repeats: true },
-    Enter: {
-      label: "Open the row",
-      run: () => {
-        if (cursor === undefined) return false
-        void navigate({ to: "/conversations/$conversationId", params: { conversationId: cursor } })
-        return true
-      },
+const route = getRouteApi("/signed-in/conversations")
+
+/** A run that changes is the newest one of its conversation, or an older one. */
+const useNewestRunsLive = (project: string): void => {
+  const client = useQueryClient()
+  useProjectLive({
+    onRuns: (runs) => {
+      for (const run of runs) {
+        client.setQueryData(newestRunQuery(project, run.conversation_id).queryKey, (before) =>
+          before == null || before.created_at <= run.created_at ? run : before,
+        )
+      }
     },
-    n: { label: "Show new runs", run: () => (waiting > 0 ? onShowNew() : false) },
   })
+}
 
-  const pill = <NewPill count={waiting} onShow={onShowNew} />
+const ConversationsPage = () => {
+  const { slug } = useSession().project
+  const { agent = "", q: text = "" } = route.useSearch()
+  const navigate = useNavigate()
+  const now = useNow()
+  const [floor, setFloor] = useState<HTMLElement | null>(null)
+  useNewestRunsLive(slug)
+  const query = useInfiniteQuery(conversationsQuery(slug, { agent, text }))
+  const { data, error, fetchNextPage, hasNextPage, isFetchingNextPage, isFetchNextPageError } = query
+  const { hold, rows } = useSteadyOrder(data?.pages.flatMap((page) => page.data) ?? [], ({ id }) => id)
+  const box = useRef<HTMLDivElement>(null)
+  useRowKeys(box, "conversation")
   return (
     <Page title="Conversations">
+      <Filters
+        filter={{ agent, text }}
+        floor={floor}
+        onChange={(next) =>
+          void navigate({
+            to: "/conversations",
+            search: { q: next.text || undefined, agent: next.agent || undefined },
+            replace: true,
+          })
+        }
+      />
       <section aria-label="Conversations" className="rounded-3 border border-line bg-surface">
-        {isPhone ? (
-          <>
-            <div className="sticky top-[52px] z-4 flex h-11 items-center justify-between rounded-t-3 border-b border-line bg-surface px-3 text-ink-3">
-              Newest first
-              {pill}
-            </div>
-            <ul>
-              {groups.map((group) => (
-                <ConversationItem key={group.id} group={group} />
+        {data === undefined ? (
+          <div className="pt-2">
+            <Unread query={query} rows={10} />
+          </div>
+        ) : rows.length === 0 && !hasNextPage ? (
+          <div className="pt-3">
+            {agent === "" && text === "" ? (
+              <Empty command={`runlease submit --agent my-agent --conversation CONVERSATION "Say hello"`}>
+                No conversation yet. A chat makes one, and so does a submission that names one. A run of a
+                batch is not one of them.
+              </Empty>
+            ) : (
+              <Empty>No conversation of this name and agent.</Empty>
+            )}
+          </div>
+        ) : (
+          <div ref={box} {...hold}>
+            <table className="w-full table-fixed border-collapse max-desk:hidden">
+              <TableHead columns={columns} />
+              <tbody>
+                {rows.map((conversation) => (
+                  <Row key={conversation.id} conversation={conversation} now={now} />
+                ))}
+              </tbody>
+            </table>
+            <ul className="desk:hidden">
+              {rows.map((conversation) => (
+                <Item key={conversation.id} conversation={conversation} now={now} />
               ))}
             </ul>
-          </>
-        ) : (
-          <Table groups={groups} cursor={cursor} pill={pill} />
+          </div>
         )}
-        <End runs={runs} count={groups.length} />
+        {isFetchNextPageError ? <Trouble error={error} retry={() => void fetchNextPage()} /> : null}
+        {hasNextPage ? (
+          <div className="border-t border-line px-4 py-2">
+            <Button small disabled={isFetchingNextPage} onClick={() => void fetchNextPage()}>
+              {isFetchingNextPage ? "Loading" : "Load more"}
+            </Button>
+          </div>
+        ) : null}
       </section>
-      <NotUpdated refresh={refresh} isAbove={false} />
+      <div ref={setFloor} />
     </Page>
   )
 }

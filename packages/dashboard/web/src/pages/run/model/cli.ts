@@ -24,6 +24,8 @@ export const fork = (runId: string, after: number): string =>
   line("runs", "fork", runId, "--after", String(after))
 export const tell = (runId: string, text: string): string => line("tell", runId, text)
 
+export const conversations = (...words: ReadonlyArray<string>): string => line("conversations", ...words)
+
 /** `budget`: its limits by name. */
 export interface Submitted {
   readonly agent: string
