@@ -144,6 +144,9 @@ layer(Served.layer, { excludeTestServices: true })("runs explain", (it) => {
           const asking = yield* Hand.claim(yield* Hand.submit("asking-1"))
           const question = { ...Interrupt.ofToolCall("call-1", "pay"), message: "Pay the bill?" }
           yield* leases.suspend(asking.ref, { interrupts: [question] })
+          const approved = yield* Hand.claim(yield* Hand.submit("approved-1"))
+          const approval = { id: "refund", reason: "confirmation", message: "Refund it?" }
+          yield* leases.suspend(approved.ref, { interrupts: [approval] })
           const told = yield* Hand.claim(yield* Hand.submit("told-1"))
           yield* leases.suspend(told.ref, { inbox: 0 })
         }),
@@ -153,6 +156,15 @@ layer(Served.layer, { excludeTestServices: true })("runs explain", (it) => {
       expect(asking.text).toContain('It asked for "Pay the bill?" and let worker by-hand go')
       expect(asking.kinds).toEqual(["question"])
       expect(asking.text).toContain("Answer: runlease resume asking-1")
+      yield* run(["resume", "approved-1", "--approve"], settings)
+      const approved = yield* explain("approved-1", settings)
+      expect(approved.events.map(([event]) => event)).toEqual([
+        "submitted",
+        "claimed",
+        "suspended",
+        "answered",
+      ])
+      expect(approved.text).toMatch(/API key [\w-]+ answered refund \(approved\)\./)
       const told = yield* explain("told-1", settings)
       expect(told.text).toContain("It began to wait for a message and let worker by-hand go")
       expect(told.kinds).toEqual(["message"])

@@ -208,7 +208,10 @@ describe("edits of an approval on the wire", () => {
       yield* resume(runId, edited({ euros: 30 }), found)
       const events = yield* TestRuns.eventsOf(Ids.RunId.make(runId))
       const { by, answers } = events.at(-1)!["value"] as { by: string; answers: unknown }
-      deepStrictEqual(answers, [{ interrupt_id: "approval", approved: true, edited_args: { euros: 30 } }])
+      deepStrictEqual(answers, [
+        { interrupt_id: "approval", approved: true, edited_args: { euros: 30 } },
+        { interrupt_id: "lookup", tool_call_id: "call-lookup" },
+      ])
       assertTrue(/^API key [0-9a-f-]{36}$/.test(by), by)
     }).pipe(Effect.provide(layer)),
   )

@@ -28,13 +28,15 @@ export const violations = (
   const broken: Array<string> = []
   const begunIds = new Set<string>()
   let state = LogState.initial
+  let begun = false
   let over = false
   for (const [index, event] of events.entries()) {
     const problem = AgentEvent.problemOf(event)
     const say = (sentence: string) => broken.push(`event ${index + 1}, ${event.type}: ${sentence}`)
     if (problem !== undefined) say(problem)
-    if (over) say("nothing comes after the end of the run")
-    if (event.type === "RUN_STARTED" && index > 0) say("a run starts once, before all else")
+    // Between two parts of a run there is who answered.
+    if (over && !AgentEvent.isAnswers(event)) say("nothing comes after the end of the run")
+    if (event.type === "RUN_STARTED" && begun) say("a run starts once, before all else")
     if (LogState.misplaced(state, event)) say("it opens what is open, or closes what is not")
     const start = AgUiItems.openingOf(event)
     if (start !== undefined && !LogState.misplaced(state, start)) say("it goes on with what is not open")
@@ -43,6 +45,7 @@ export const violations = (
       if (begunIds.has(id)) say(`${id} began before`)
       begunIds.add(id)
     }
+    begun ||= !AgentEvent.isAnswers(event)
     over ||= AgentEvent.endsRun(event)
     if (event.type === "RUN_FINISHED" && state.open.length > 0) say("something is still open")
     state = LogState.next(state, event)

@@ -1,9 +1,10 @@
 /** What a run with interrupts must do: record them in full, collect answers until all are there, and refuse others. */
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Answerer } from "@runlease/core/AnswerEvent"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import * as Edits from "@runlease/core/Edits"
-import type * as Ids from "@runlease/core/Ids"
+import * as Ids from "@runlease/core/Ids"
 import type * as Interrupt from "@runlease/core/Interrupt"
 import { Leases } from "@runlease/core/Leases"
 import * as RequestSnapshot from "@runlease/core/RequestSnapshot"
@@ -168,7 +169,48 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
             reason: "Not all of it",
             edited_args: { euros: 30 },
           },
+          { interrupt_id: "approval", approved: true },
         ])
+      }),
+    )
+
+    test(
+      "the log says who answered which questions, and nothing of the results of calls that a client makes",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const worker = yield* TestRuns.register()
+        const { runId } = yield* waitingRun([approval, lookup, account], { worker })
+        const declined = { interruptId: "account", status: "cancelled" } as const
+        const ada = Effect.provideService(Answerer, "ada")
+        yield* ada(runs.resume(runId, [found]))
+        yield* ada(
+          runs.resume(runId, [declined, { ...yes, payload: { approved: false, reason: "Too late" } }]),
+        )
+        yield* runs.cancel(runId)
+        const { runId: followed } = yield* waitingRun([{ ...account, id: "name" }], { worker })
+        const named = { interruptId: "name", status: "resolved", payload: "ann" } as const
+        yield* runs
+          .followUp(followed, {
+            publicId: Ids.RunId.make("next"),
+            resume: [named],
+            results: [],
+            snapshot: RequestSnapshot.fromText("go on"),
+          })
+          .pipe(Effect.provideService(Answerer, "grace"))
+        const answersIn = (id: Ids.RunId) =>
+          Effect.map(TestRuns.eventsOf(id), (events) =>
+            events.flatMap(({ name, value }) => (name === "runlease.answered" ? [value] : [])),
+          )
+        deepStrictEqual(yield* answersIn(runId), [
+          {
+            by: "ada",
+            answers: [
+              { interrupt_id: "account", declined: true },
+              { interrupt_id: "approval", approved: false, reason: "Too late" },
+            ],
+          },
+        ])
+        deepStrictEqual(yield* answersIn(followed), [{ by: "grace", answers: [{ interrupt_id: "name" }] }])
       }),
     )
 

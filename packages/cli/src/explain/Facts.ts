@@ -27,7 +27,7 @@ export interface Child {
 
 /**
  * `marks`: the events `runlease.attempt` of its log. `pauses`: the events `runlease.waiting`. `questions`: the events that end a part of the
- * run with a question. `failedSteps`: the newest ends of steps that have failed. `lastEntry`: the newest entry. `workers`: those of the project, newest heartbeat first, 1,000 at most.
+ * run with a question. `answers`: the events that say who answered. `failedSteps`: the newest ends of steps that have failed. `lastEntry`: the newest entry. `workers`: those of the project, newest heartbeat first, 1,000 at most.
  */
 export interface Facts {
   readonly run: Run.Run
@@ -36,6 +36,7 @@ export interface Facts {
   readonly marks: ReadonlyArray<RunLog.LogEntry>
   readonly pauses: ReadonlyArray<RunLog.LogEntry>
   readonly questions: ReadonlyArray<RunLog.LogEntry>
+  readonly answers: ReadonlyArray<RunLog.LogEntry>
   readonly failedSteps: ReadonlyArray<RunLog.LogEntry>
   readonly children: ReadonlyArray<Child>
   readonly lastEntry: RunLog.LogEntry | null
@@ -114,20 +115,22 @@ export const read: (
   const run = yield* runs.get(name)
   const { runId } = run
   const path = { run_id: runId }
-  const [summary, standing, marks, pauses, questions, steps, spawned, last, workers] = yield* Effect.all(
-    [
-      client.observe.runSummary({ path }),
-      client.observe.standing({ path }),
-      entries(runId, { name: AgentEvent.attemptEventName }),
-      entries(runId, { name: ControlEvents.waitingEventName }),
-      entries(runId, { types: ["RUN_FINISHED"] }),
-      entries(runId, { types: ["STEP_FINISHED"] }),
-      entries(runId, { name: StepRecord.childEventName }),
-      log.read({ runId, after: Run.EventId.make(Math.max(0, run.latestEventId - 1)), limit: 1 }),
-      workersOf(client, project),
-    ],
-    { concurrency: 4 },
-  )
+  const [summary, standing, marks, pauses, questions, answers, steps, spawned, last, workers] =
+    yield* Effect.all(
+      [
+        client.observe.runSummary({ path }),
+        client.observe.standing({ path }),
+        entries(runId, { name: AgentEvent.attemptEventName }),
+        entries(runId, { name: ControlEvents.waitingEventName }),
+        entries(runId, { types: ["RUN_FINISHED"] }),
+        entries(runId, { name: AgentEvent.answeredEventName }),
+        entries(runId, { types: ["STEP_FINISHED"] }),
+        entries(runId, { name: StepRecord.childEventName }),
+        log.read({ runId, after: Run.EventId.make(Math.max(0, run.latestEventId - 1)), limit: 1 }),
+        workersOf(client, project),
+      ],
+      { concurrency: 4 },
+    )
   const facts: Facts = {
     run,
     summary,
@@ -135,6 +138,7 @@ export const read: (
     marks,
     pauses,
     questions: questions.filter(isQuestion),
+    answers,
     failedSteps: steps
       .filter(({ event }) => Option.isSome(RecordLines.ofFailedStep(event)))
       .slice(-maxFailedSteps),

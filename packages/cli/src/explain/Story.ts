@@ -75,7 +75,7 @@ const whyLapsed = (facts: Facts, claim: Claim, seenAt: DateTime.Utc): string =>
 /** Something that happened. `claim`: the one that it belongs to. */
 export interface Moment {
   readonly at: DateTime.Utc
-  readonly event: "submitted" | "claimed" | "step_failed" | Summaries.ClaimEnd
+  readonly event: "submitted" | "claimed" | "step_failed" | "answered" | Summaries.ClaimEnd
   readonly claim: Claim | null
   readonly text: string
 }
@@ -241,18 +241,20 @@ const claimed = (facts: Facts, claim: Claim, before: Claim | undefined): Moment 
   }
 }
 
-/** The steps that failed from a claim on until the next one. */
-const failedSteps = (
-  { failedSteps: all }: Facts,
-  claim: Claim,
-  next: Claim | undefined,
+/** Those of these entries that were written from a claim on until the next one, as sentences. */
+const within = (
+  entries: ReadonlyArray<RunLog.LogEntry>,
+  event: Moment["event"],
+  textIn: (event: RunLog.LogEntry["event"]) => Option.Option<string>,
+  [claim, next]: readonly [Claim, Claim | undefined],
 ): ReadonlyArray<Moment> =>
-  all.flatMap(({ createdAt: at, event }) => {
+  entries.flatMap((entry) => {
+    const { createdAt: at } = entry
     const isIn =
       at.epochMillis >= claim.claimedAt.epochMillis &&
       (next === undefined || at.epochMillis < next.claimedAt.epochMillis)
-    const text = isIn ? Option.getOrUndefined(RecordLines.ofFailedStep(event)) : undefined
-    return text === undefined ? [] : [{ at, event: "step_failed", claim, text: `${Text.capitalize(text)}.` }]
+    const text = isIn ? Option.getOrUndefined(textIn(entry.event)) : undefined
+    return text === undefined ? [] : [{ at, event, claim, text: `${Text.capitalize(text)}.` }]
   })
 
 const sentenceOf = (error: Run.RunError | null): string =>
@@ -290,11 +292,15 @@ export const of = (facts: Facts): ReadonlyArray<Moment> => {
   const { claims } = facts.summary
   return [
     submitted(facts),
-    ...claims.flatMap((claim, index) => [
-      claimed(facts, claim, claims[index - 1]),
-      ...failedSteps(facts, claim, claims[index + 1]),
-      ...endOf(facts, claim),
-    ]),
+    ...claims.flatMap((claim, index) => {
+      const until = [claim, claims[index + 1]] as const
+      return [
+        claimed(facts, claim, claims[index - 1]),
+        ...within(facts.failedSteps, "step_failed", RecordLines.ofFailedStep, until),
+        ...endOf(facts, claim),
+        ...within(facts.answers, "answered", RecordLines.ofAnswered, until),
+      ]
+    }),
     ...finished(facts),
   ]
 }

@@ -3,6 +3,7 @@
  */
 import {
   AgentEvent,
+  AnswerEvent,
   ControlEvents,
   InboxMessage,
   RequestSnapshot,
@@ -115,10 +116,37 @@ const ofRetry = ({ answers, fromStart, records, runId }: RetryEvent.RetryOf): st
   return `retry of ${runId}, ${fromStart ? "from the start" : `keeps ${Phrases.list(begins)}`}`
 }
 
+const ofAnswer = ({
+  approved,
+  declined,
+  edited_args,
+  interrupt_id,
+  reason,
+}: AnswerEvent.Answered): string => {
+  const words =
+    approved === true
+      ? edited_args === undefined
+        ? "approved"
+        : "approved with edits"
+      : approved === false
+        ? `refused${reason === undefined ? "" : `: ${reason}`}`
+        : declined === true
+          ? "declined"
+          : undefined
+  return words === undefined ? interrupt_id : `${interrupt_id} (${words})`
+}
+
+const ofAnswers = ({ answers, by }: AnswerEvent.AnswerEvent): string =>
+  `${by === undefined ? "" : `${by} `}answered ${Phrases.list(answers.map(ofAnswer))}`
+
 const reader =
   <A, I>(schema: Schema.Schema<A, I>, text: (value: A) => string) =>
   (event: AgentEvent.LogEvent): Option.Option<string> =>
     Option.map(Schema.decodeUnknownOption(schema)(event["value"]), text)
+
+/** Who answered which questions, without its first capital; none of any other event. */
+export const ofAnswered = (event: AgentEvent.LogEvent): Option.Option<string> =>
+  Option.map(AnswerEvent.fromEvent(event), ofAnswers)
 
 const readers: Readonly<Record<string, (event: AgentEvent.LogEvent) => Option.Option<string>>> = {
   [AgentEvent.attemptEventName]: reader(Attempt, ofAttempt),
@@ -126,6 +154,7 @@ const readers: Readonly<Record<string, (event: AgentEvent.LogEvent) => Option.Op
   [TokenUsage.eventName]: reader(TokenUsage.TokenUsage, ofUsage),
   [InboxMessage.messageEventName]: (event) => Option.map(InboxMessage.fromEvent(event), ofMessage),
   [RetryEvent.retryEventName]: (event) => Option.map(RetryEvent.fromEvent(event), ofRetry),
+  [AgentEvent.answeredEventName]: ofAnswered,
   [StepRecord.childEventName]: (event) => Option.map(ChildEvent.fromEvent(event), ofChild),
 }
 

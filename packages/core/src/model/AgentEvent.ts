@@ -36,7 +36,7 @@ export const attemptEventName = "runlease.attempt"
 export const isReserved = ({ name, type }: LogEvent): boolean =>
   type === "CUSTOM" && typeof name === "string" && name.startsWith("runlease.")
 
-/** The name of the event that says who answered a question that allows edits. The control plane writes it. */
+/** The name of the event that says who answered a question. The control plane writes it. */
 export const answeredEventName = "runlease.answered"
 
 /** Whether an event has the name of answers. */

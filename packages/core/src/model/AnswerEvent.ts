@@ -1,12 +1,13 @@
 /**
- * The event that says who answered a question that allows edits, and with what. The control plane writes it, between two parts of a log.
+ * The event that says who answered a question, and what was decided. The control plane writes it, between two parts of a log. The answer of a
+ * question that is no approval is not in it: it may be long, or a secret.
  *
- * Source: docs/decisions/0143-approvals-with-edits.md
+ * Source: docs/decisions/0154-who-answered.md
  */
 import { Context, Option, Predicate, Schema } from "effect"
 import { answeredEventName, isAnswers, type LogEvent } from "./AgentEvent.js"
 import * as Edits from "./Edits.js"
-import type { Answer, Interrupt } from "./Interrupt.js"
+import { type Answer, asksApproval, type Interrupt } from "./Interrupt.js"
 
 /**
  * The author of the answers of this fiber, in words for people. A server names its caller. An application that answers in its own process may
@@ -16,11 +17,12 @@ export class Answerer extends Context.Reference<Answerer>()("@runlease/core/Answ
   defaultValue: (): string | undefined => undefined,
 }) {}
 
-/** `edited_args` is absent where nothing was edited. */
+/** `approved`: of an approval. `declined`: another question stays without an answer. `edited_args` is absent where nothing was edited. */
 export const Answered = Schema.Struct({
   interrupt_id: Schema.String,
   tool_call_id: Schema.optional(Schema.String),
-  approved: Schema.Boolean,
+  approved: Schema.optional(Schema.Boolean),
+  declined: Schema.optional(Schema.Literal(true)),
   reason: Schema.optional(Schema.String),
   edited_args: Schema.optional(Schema.Unknown),
 })
@@ -28,17 +30,29 @@ export type Answered = typeof Answered.Type
 
 const Value = Schema.Struct({ by: Schema.optional(Schema.String), answers: Schema.NonEmptyArray(Answered) })
 
-/** The answers to questions that allow edits, and who gave them. */
+/** The answers to questions, and who gave them. */
 export type AnswerEvent = typeof Value.Type
 
+/** Whether an answer is a decision. The answer to a question about a tool call may also be the result of the call, or a choice. */
+const isDecision = (interrupt: Interrupt, { payload, status }: Answer): boolean =>
+  Edits.isApproval(interrupt) &&
+  (interrupt.reason === "confirmation" ||
+    asksApproval(interrupt) ||
+    status === "cancelled" ||
+    Predicate.isBoolean(payload) ||
+    (Predicate.isRecord(payload) && Object.hasOwn(payload, "approved")))
+
 const answered = (interrupt: Interrupt, answer: Answer): ReadonlyArray<Answered> => {
-  if (Option.isNone(Edits.schemaOf(interrupt))) return []
-  const { id, toolCallId } = interrupt
+  const { clientTool, id, toolCallId } = interrupt
+  if (clientTool === true) return []
+  const names = { interrupt_id: id, ...(toolCallId === undefined ? {} : { tool_call_id: toolCallId }) }
+  if (!isDecision(interrupt, answer)) {
+    return [{ ...names, ...(answer.status === "cancelled" ? { declined: true } : {}) }]
+  }
   const { approved, reason } = Edits.decisionOf(answer)
   return [
     {
-      interrupt_id: id,
-      ...(toolCallId === undefined ? {} : { tool_call_id: toolCallId }),
+      ...names,
       approved,
       ...(reason === undefined ? {} : { reason }),
       ...Option.match(Edits.of(answer), { onNone: () => ({}), onSome: (edits) => ({ edited_args: edits }) }),
@@ -46,7 +60,7 @@ const answered = (interrupt: Interrupt, answer: Answer): ReadonlyArray<Answered>
   ]
 }
 
-/** The event of answers that were accepted together; none where no question of them allows edits. */
+/** The event of answers that were accepted together; none where all of them are results of calls that a client makes. */
 export const ofAnswers = (
   accepted: Iterable<readonly [Interrupt, Answer]>,
   by: string | undefined,

@@ -63,7 +63,12 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
 
       const again = yield* TestRuns.claimOne(worker)
       deepStrictEqual([again.attempt, again.snapshot.resume], [1, [yes("a")]])
-      deepStrictEqual(yield* TestRuns.typesOf(runId), ["RUN_STARTED", "RUN_FINISHED", "RUN_STARTED"])
+      deepStrictEqual(yield* TestRuns.typesOf(runId), [
+        "RUN_STARTED",
+        "RUN_FINISHED",
+        "CUSTOM",
+        "RUN_STARTED",
+      ])
       yield* suspendFor(again, ["b"])
       yield* runs.resume(runId, [yes("b")])
       deepStrictEqual((yield* TestRuns.claimOne(worker)).snapshot.resume, [yes("a"), yes("b")])
