@@ -6,6 +6,7 @@ import * as TestRuns from "./TestRuns.js"
 import * as Endpoints from "./webhooks/Endpoints.js"
 import * as Messages from "./webhooks/Messages.js"
 import * as Sources from "./webhooks/Sources.js"
+import * as ProjectEvents from "./webhooks/ProjectEvents.js"
 
 /**
  * Declares the tests of `Webhooks`. Each build of `layer` makes a fresh, empty control plane by Effect's Clock.
@@ -20,5 +21,6 @@ export const suite = (name: string, layer: Layer.Layer<StorePorts | ControlPlane
     Endpoints.declare(test)
     Messages.declare(test)
     Sources.declare(test)
+    ProjectEvents.declare(test)
   })
 }

@@ -56,7 +56,7 @@ const url = Schema.String.annotations({
 })
 const events = atMost(mostRead)(Schema.Array(Model.EventType)).annotations({
   description:
-    "`run.expired` is the end of a run that no worker has claimed in time. `run.waiting`: for answers, a message or its budget",
+    "`run.expired` is the end of a run that no worker has claimed in time. `run.waiting`: for answers, a message or its budget. Events of schedules are of the agent and the labels of their runs; `bulk.ended` is of no agent and no label",
 })
 
 const optional = {

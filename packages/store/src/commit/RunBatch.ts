@@ -66,6 +66,8 @@ export interface RunBatch<X> {
   readonly find: (ref: RunRef) => StoredRun | undefined
   /** Makes the transition of a run of the batch. Its consequences follow when the batch is written. */
   readonly apply: (run: StoredRun, transition: Transition, details?: DetailChanges) => StoredRun
+  /** Adds events of projects that are of no run, for webhooks. */
+  readonly notify: (events: ReadonlyArray<WebhookRules.WebhookEvent>) => void
   /** Changes what is stored with a run of the batch. */
   readonly describe: (run: StoredRun, details: DetailChanges) => void
   /** The limits of the commit, which it enters. */
@@ -199,6 +201,8 @@ export const make = <X>(
       labelsOf: (run) => entryOf(run).details.labels,
     }))
 
+  const mayHaveEndpoints = (projectId: string): boolean => webhookProjects.names?.has(projectId) !== false
+
   const enter = (run: StoredRun, unchecked = false): Entry => {
     const log = logKey(run.state.spec)
     const entry: Entry = { log, stored: run.state, run, entries: [], details: noDetails, unchecked }
@@ -262,7 +266,7 @@ export const make = <X>(
     if (state.limits !== null || before.limits !== null) limits().changed(before, state)
     if (mayBeRanked(state) && FairRules.enters(before, state)) entering.add(entry)
     entry.run = { key: entry.run.key, state }
-    if (state.status !== before.status && webhookProjects.names?.has(state.spec.projectId) !== false) {
+    if (state.status !== before.status && mayHaveEndpoints(state.spec.projectId)) {
       for (const event of WebhookRules.ofRun(state)) webhooks().add(event, entry.run)
     }
     entry.entries.push(...added)
@@ -486,6 +490,9 @@ export const make = <X>(
     add,
     find,
     apply,
+    notify: (events) => {
+      for (const event of events) if (mayHaveEndpoints(event.projectId)) webhooks().add(event)
+    },
     describe: (run, details) => describeEntry(entryOf(run), details),
     limits,
     mayBeLimited,

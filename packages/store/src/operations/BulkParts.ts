@@ -20,6 +20,7 @@ import { bulkOperations as table, type RecordRef } from "../rows/Records.js"
 import type { ClaimDetails, RunKey, RunRef, StoredRun } from "../rows/RunRows.js"
 import type { Reading } from "../rows/StoreReads.js"
 import * as BulkRules from "../rules/BulkRules.js"
+import * as ProjectEvents from "../rules/ProjectEvents.js"
 import * as LabelRules from "../rules/LabelRules.js"
 import { type RunState, toRun } from "../rules/RunState.js"
 import * as LabelOperation from "./LabelOperation.js"
@@ -427,6 +428,7 @@ export const create = <X>(): RunOperation<Creation, Advanced, Advanced, never, X
         const begun = yield* begin(batch, creation)
         const advanced =
           index === 0 ? yield* advance(batch, begun, mostOf.cancel, none) : { record: begun, unread: [] }
+        batch.notify(ProjectEvents.ofBulk(advanced.record))
         yield* batch.rows.records(table).write({ inserted: [advanced.record] })
         return Either.right(advanced)
       }),
@@ -442,14 +444,17 @@ export const abort = <X>(): RunOperation<
   X
 > => ({
   name: "BulkOperations.abort",
-  decide: (requests, { now, rows }) =>
+  decide: (requests, batch) =>
     Effect.forEach(requests, (ref) =>
       Effect.gen(function* () {
-        const bulk = rows.records(table)
+        const bulk = batch.rows.records(table)
         const found = yield* bulk.find(ref)
         if (found === undefined) return Either.left(new BulkNotFound({ bulkId: ref.id }))
-        const record = BulkRules.abort(found.record, now)
-        if (record !== found.record) yield* bulk.write({ updated: [{ key: found.key, record }] })
+        const record = BulkRules.abort(found.record, batch.now)
+        if (record !== found.record) {
+          batch.notify(ProjectEvents.ofBulk(record))
+          yield* bulk.write({ updated: [{ key: found.key, record }] })
+        }
         return Either.right(record)
       }),
     ),
@@ -477,8 +482,10 @@ export const work = <X>(): RunOperation<Work, Advanced | undefined, Advanced | u
           ref === undefined ? yield* bulk.due(Number.MAX_SAFE_INTEGER, nextOne) : [yield* bulk.find(ref)]
         if (found?.record.status !== "running") return Either.right(undefined)
         const advanced = yield* advance(batch, found.record, most, seeds)
-        if (advanced.record !== found.record)
+        if (advanced.record !== found.record) {
+          batch.notify(ProjectEvents.ofBulk(advanced.record))
           yield* bulk.write({ updated: [{ key: found.key, record: advanced.record }] })
+        }
         return Either.right(advanced)
       }),
     ),

@@ -11,6 +11,7 @@ import {
   ScheduleOfSource,
 } from "@runlease/core/Schedules"
 import { Effect, Either } from "effect"
+import * as ProjectEvents from "../rules/ProjectEvents.js"
 import * as ScheduleChecks from "../rules/ScheduleChecks.js"
 import * as ScheduleRules from "../rules/ScheduleRules.js"
 import type { RunBatch } from "../commit/RunBatch.js"
@@ -149,8 +150,8 @@ export const change = <X>(
   ChangeRefusal,
   X
 > =>
-  inTurn("Schedules.change", civilNow, (request, { rows }, now) => {
-    const schedules = rows.records(table)
+  inTurn("Schedules.change", civilNow, (request, batch, now) => {
+    const schedules = batch.rows.records(table)
     return Effect.flatMap(schedules.find(request.ref), (found): Effect.Effect<Changed, X> => {
       if (found === undefined) {
         return Effect.succeed(Either.left(new ScheduleNotFound({ scheduleId: request.ref.id })))
@@ -160,6 +161,7 @@ export const change = <X>(
       if (Either.isLeft(changed)) return Effect.succeed(Either.left(changed.left))
       const record = changed.right
       if (record === null) return Effect.as(schedules.write({ removed: [key] }), Either.right(before))
+      batch.notify(ProjectEvents.ofSchedule(before, record, now))
       return Effect.as(
         record === before ? Effect.void : schedules.write({ updated: [{ key, record }] }),
         Either.right(record),

@@ -2,6 +2,7 @@
 import * as Ids from "@runlease/core/Ids"
 import { isTerminal, type RunStatus } from "@runlease/core/Run"
 import { Effect, Either } from "effect"
+import * as ProjectEvents from "../rules/ProjectEvents.js"
 import * as ScheduleChecks from "../rules/ScheduleChecks.js"
 import * as ScheduleHealth from "../rules/ScheduleHealth.js"
 import * as ScheduleRules from "../rules/ScheduleRules.js"
@@ -194,9 +195,11 @@ const tickAll = <X>(batch: RunBatch<X>, civilNow: Effect.Effect<number, X>): Eff
       return ScheduleRuns.ofTicks(record, runs, since).map((run) => ({ of, source, run }))
     })
     const begun = recordRuns(wanted, yield* ScheduleRuns.submit(batch, wanted), now)
-    yield* schedules.write({
-      updated: ticked.map(({ key, record }) => ({ key, record: ScheduleHealth.judge(record, now) })),
-    })
+    const updated = ticked.map(({ key, record }) => ({ key, record: ScheduleHealth.judge(record, now) }))
+    for (const [index, { record }] of updated.entries()) {
+      batch.notify(ProjectEvents.ofSchedule(due[index]!.record, record, now))
+    }
+    yield* schedules.write({ updated })
     return {
       schedules: due.length,
       isLarge: isLarge(room),

@@ -87,6 +87,10 @@ export interface WebhookEvent {
   readonly key: string
   /** The run that it is about. */
   readonly run?: { readonly runId: string; readonly agentId: string } | undefined
+  /** The runs of the schedule that it is about. */
+  readonly schedule?:
+    | { readonly agentId: string; readonly labels: Readonly<Record<string, string>> }
+    | undefined
   readonly data: Readonly<Record<string, unknown>>
 }
 
@@ -135,19 +139,21 @@ export const ofRun = (state: RunState): ReadonlyArray<WebhookEvent> => {
   }))
 }
 
-/** Whether an event is a message to an endpoint. `labels`: those of the run. */
+/** Whether an event is a message to an endpoint. `labels`: those of its run, or of the runs of its schedule. */
 export const matches = (
   endpoint: EndpointRecord,
-  { projectId, run, type }: WebhookEvent,
+  { projectId, run, schedule, type }: WebhookEvent,
   labels: Readonly<Record<string, string>>,
-): boolean =>
-  endpoint.status === "enabled" &&
-  endpoint.projectId === projectId &&
-  endpoint.events.includes(type) &&
-  (run === undefined
-    ? endpoint.agentIds === null && Object.keys(endpoint.labels).length === 0
-    : (endpoint.agentIds === null || endpoint.agentIds.includes(run.agentId)) &&
-      Object.entries(endpoint.labels).every(([name, value]) => labels[name] === value))
+): boolean => {
+  const agentId = run?.agentId ?? schedule?.agentId
+  return (
+    endpoint.status === "enabled" &&
+    endpoint.projectId === projectId &&
+    endpoint.events.includes(type) &&
+    (endpoint.agentIds === null || (agentId !== undefined && endpoint.agentIds.includes(agentId))) &&
+    Object.entries(endpoint.labels).every(([name, value]) => labels[name] === value)
+  )
+}
 
 /** The message about an event to an endpoint, which is due. */
 export const message = (

@@ -44,7 +44,7 @@ export const enter = <X>({ labelsOf, now, projects, rows }: Commit<X>): Webhooks
     endpoints: ReadonlyArray<WebhookRules.EndpointRecord>,
     stored: Readonly<Record<string, string>>,
   ): ReadonlyArray<WebhookRules.DeliveryRecord> => {
-    const labels = run === undefined ? {} : (labelsOf(run)?.after ?? stored)
+    const labels = run === undefined ? (event.schedule?.labels ?? {}) : (labelsOf(run)?.after ?? stored)
     const data = run === undefined ? event.data : { ...event.data, labels }
     return endpoints
       .filter((endpoint) => WebhookRules.matches(endpoint, event, labels))

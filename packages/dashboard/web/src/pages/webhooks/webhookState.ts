@@ -66,6 +66,12 @@ export const eventWords = {
   "run.expired": "no worker has claimed a run in time",
   "run.waiting": "a run waits for answers, a message or its budget",
   "budget.reached": "a run waits for its budget",
+  "schedule.skipped": "ticks of a schedule began no run",
+  "schedule.refused": "the run of a tick was refused",
+  "schedule.paused": "a schedule was paused",
+  "schedule.ended": "a schedule has no further tick",
+  "schedule.stale": "a schedule has had no success for too long",
+  "bulk.ended": "a bulk operation has ended",
 } as const
 
 export type EventName = keyof typeof eventWords
