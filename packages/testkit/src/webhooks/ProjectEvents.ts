@@ -60,7 +60,7 @@ export const declare = (test: TestRuns.Test<StorePorts | ControlPlane>): void =>
   )
 
   test(
-    "a refused tick and a pause are messages, whoever pauses it",
+    "a refused tick and a pause are messages, by a person or by its failures",
     Effect.gen(function* () {
       const schedules = yield* Schedules
       yield* create({ events })
