@@ -75,6 +75,13 @@ it.scopedLive("rows that became no run are on a page, where they are inserted ag
     yield* insert('{"agent": "echo", "prioritty": 1}')
     yield* insert('{"input": {"order": "7"}}')
     yield* Effect.promise(async () => {
+      const refused = page.getByRole("region", { name: "Refused rows" }).getByRole("listitem")
+      await refused.nth(1).waitFor()
+      await page.goto(new URL("/", page.url()).href)
+      const needs = page.getByRole("region", { name: "Needs you" })
+      await needs.getByText("2 rows of the outbox became no run.").waitFor()
+      expect(await Browser.violations(page)).toEqual([])
+      await needs.getByRole("link", { name: "See the rows" }).first().click()
       const rows = page.getByRole("region", { name: "Refused rows" }).getByRole("listitem")
       const missing = rows.filter({ hasText: "agent: is missing" })
       await missing.getByRole("button", { name: "Row", exact: true }).click()

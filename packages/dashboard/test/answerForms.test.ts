@@ -186,6 +186,11 @@ describe("the form of a question", () => {
     expect(mode({}).kind).toBe("text")
     expect(mode({ responseSchema: { type: "string" } }).kind).toBe("text")
     expect(mode({ responseSchema: schema }).kind).toBe("form")
+    const secret = { type: "string", format: "password", writeOnly: true }
+    expect(mode({ responseSchema: secret })).toEqual({ kind: "text", isSecret: true })
+    const named = { $ref: "#/$defs/Token", $defs: { Token: secret } }
+    expect(mode({ responseSchema: named })).toEqual({ kind: "text", isSecret: true })
+    expect(mode({ responseSchema: { type: "string" } })).toEqual({ kind: "text", isSecret: false })
     expect(mode({ responseSchema: { type: "array" } }).kind).toBe("json")
     expect(mode({ reason: "tool_call", client_tool: true, tool_call_id: "c" }).kind).toBe("result")
     expect(mode({ reason: "budget", response_schema: schema }).kind).toBe("budget")

@@ -27,6 +27,15 @@ export const attentionQuery = (project: string) =>
     refetchInterval,
   })
 
+/** How many rows of the outbox were refused, up to 100. */
+export const refusedCountQuery = (project: string) =>
+  queryOptions({
+    queryKey: ["outbox", project, "count"],
+    queryFn: async ({ signal }) =>
+      (await send("refusedRows", { path: { project }, query: { limit: 100 }, signal })).data.length,
+    refetchInterval,
+  })
+
 export const workersQuery = (project: string) =>
   queryOptions({
     queryKey: ["workers", project],

@@ -109,6 +109,10 @@ const isChoice = (values: unknown): values is ReadonlyArray<string | number | bo
   values.length > 0 &&
   values.every((value) => value === null || typeof value !== "object")
 
+/** Whether a text is one that no page shows. */
+const isSecretText = (schema: Schema): boolean =>
+  schema["writeOnly"] === true || schema["format"] === "password"
+
 /** How deep objects in objects have fields. */
 const deepest = 3
 
@@ -132,19 +136,19 @@ const fieldOf = (
   if (type === "boolean") return { ...base, kind: "boolean" }
   if (type === "string") {
     const maxLength = number(schema["maxLength"])
-    const isSecret = schema["writeOnly"] === true || schema["format"] === "password"
+    const secret = isSecretText(schema)
     return {
       ...base,
       kind: "text",
       long:
-        !isSecret &&
+        !secret &&
         (schema["format"] === "textarea" ||
           /note|comment|reason|text|message|prompt|body/i.test(name) ||
           (maxLength ?? 0) > 200),
       minLength: number(schema["minLength"]),
       maxLength,
       pattern: text(schema["pattern"]),
-      format: isSecret ? "password" : text(schema["format"]),
+      format: secret ? "password" : text(schema["format"]),
     }
   }
   if (type === "number" || type === "integer") {
@@ -187,6 +191,10 @@ export const fieldsOf = (schema: Schema | undefined): ReadonlyArray<Field> | und
   const definitions = definitionsOf(schema)
   return schema === undefined ? undefined : membersOf(readOf(schema, definitions).schema, 0, definitions)
 }
+
+/** Whether the value is a text that no page shows. */
+export const isSecret = (schema: Schema | undefined): boolean =>
+  schema !== undefined && isSecretText(readOf(schema, definitionsOf(schema)).schema)
 
 /** Whether the value is text, which is written as it is. */
 export const isText = (schema: Schema | undefined): boolean =>

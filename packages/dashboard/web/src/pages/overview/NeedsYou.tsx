@@ -2,7 +2,7 @@
 import type * as Json from "@runlease/http/Json"
 import { useQuery } from "@tanstack/react-query"
 import { Link, type LinkProps } from "@tanstack/react-router"
-import { ChevronRight, CirclePause, ServerOff, Unplug } from "lucide-react"
+import { ChevronRight, CirclePause, Inbox, ServerOff, Unplug } from "lucide-react"
 import type { ReactNode } from "react"
 import { heldQuery } from "../../api/project"
 import { integer, plural } from "../../format/numbers"
@@ -53,6 +53,8 @@ interface Loaded {
   readonly statistics: Json.ProjectStatistics
   readonly attention: Json.Attention
   readonly workers: ReadonlyArray<Json.WorkerSummary>
+  /** How many rows of the outbox were refused, up to 100. */
+  readonly refused: number
   readonly now: number
   readonly span: SpanName
 }
@@ -141,13 +143,18 @@ export const NeedsYou = ({ loaded }: { readonly loaded: Loaded | undefined }) =>
       </Panel>
     )
   }
-  const { attention, now, statistics, workers } = loaded
+  const { attention, now, refused, statistics, workers } = loaded
   const silent = workers
     .filter((worker) => isSilent(worker, now))
     .toSorted((a, b) => heldBy(b) - heldBy(a) || heardFrom(a) - heardFrom(b))
   const alone = untaken(statistics.counts, workers, now)
   const failing = statistics.agents.filter(failsOften)
-  const needs = silent.length + alone.length + failing.length + (attention.waits.length > 0 ? 1 : 0)
+  const needs =
+    silent.length +
+    alone.length +
+    failing.length +
+    (attention.waits.length > 0 ? 1 : 0) +
+    (refused > 0 ? 1 : 0)
   const { running } = countsOf(statistics)
   if (needs === 0) {
     return (
@@ -184,6 +191,17 @@ export const NeedsYou = ({ loaded }: { readonly loaded: Loaded | undefined }) =>
               : `Its ${integer(pending)} pending runs wait for one.`}
           </NeedRow>
         ))}
+        {refused === 0 ? null : (
+          <NeedRow
+            icon={<Inbox aria-hidden size={16} className="text-failed" />}
+            title={`${refused >= 100 ? "100 or more rows" : plural(refused, "row")} of the outbox became no run.`}
+            action="See the rows"
+            link={{ to: "/outbox" }}
+          >
+            {refused === 1 ? "It stays" : "They stay"} until somebody inserts {refused === 1 ? "it" : "them"}{" "}
+            again or deletes {refused === 1 ? "it" : "them"}.
+          </NeedRow>
+        )}
         {failing.map((agent) => (
           <Failing key={agent.agent_id} {...loaded} agent={agent} />
         ))}

@@ -3,7 +3,13 @@ import type * as Json from "@runlease/http/Json"
 import { keepPreviousData, useQuery } from "@tanstack/react-query"
 import { Link, useNavigate, useSearch } from "@tanstack/react-router"
 import { useMemo, useState } from "react"
-import { attentionQuery, statisticsQuery, useProjectLive, workersQuery } from "../../api/project"
+import {
+  attentionQuery,
+  refusedCountQuery,
+  statisticsQuery,
+  useProjectLive,
+  workersQuery,
+} from "../../api/project"
 import { useSession } from "../../api/session"
 import { Page } from "../../shell/Page"
 import { buttonClass } from "../../ui/Button"
@@ -110,6 +116,7 @@ const OverviewPage = () => {
   if (span !== chosen && !statistics.isPlaceholderData) setShown(chosen)
   const attention = useQuery(attentionQuery(slug))
   const workers = useQuery(workersQuery(slug))
+  const refused = useQuery(refusedCountQuery(slug)).data ?? 0
   const now = useNow()
 
   const setSpan = (name: SpanName) =>
@@ -120,9 +127,10 @@ const OverviewPage = () => {
   const loaded =
     statistics.data === undefined || attention.data === undefined || workers.data === undefined
       ? undefined
-      : { statistics: statistics.data, attention: attention.data, workers: workers.data, now, span }
+      : { statistics: statistics.data, attention: attention.data, workers: workers.data, refused, now, span }
   const isNew =
     loaded !== undefined &&
+    refused === 0 &&
     loaded.statistics.counts.length === 0 &&
     !loaded.workers.some((worker) => isHere(worker, now))
 

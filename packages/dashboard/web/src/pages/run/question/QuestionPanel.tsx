@@ -185,7 +185,7 @@ const ModeForm = ({
     case "form":
       return <SchemaForm mode={mode} {...props} />
     case "text":
-      return <TextForm {...props} />
+      return <TextForm isSecret={mode.isSecret} {...props} />
     case "json":
       return <JsonForm initial={mode.initial} isResult={false} {...props} />
     case "result":

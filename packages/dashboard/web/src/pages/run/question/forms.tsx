@@ -1,6 +1,6 @@
 /** The forms of answers, each for one way to answer. */
 import { type FormEvent, type KeyboardEvent, type ReactNode, useState } from "react"
-import { areaClass, CheckField, FormFields, Labelled } from "../../../form/FormFields"
+import { areaClass, CheckField, FormFields, Labelled, lineClass } from "../../../form/FormFields"
 import { parsed, payloadOf, type Problems } from "../../../form/payload"
 import type { Values } from "../../../form/schema"
 import { Button } from "../../../ui/Button"
@@ -130,6 +130,32 @@ export const SchemaForm = ({
 )
 
 /** A field of several lines for the whole answer. */
+/** The password of another system, and not that of this page. */
+const SecretField = ({
+  onChange,
+  problem,
+  text,
+}: {
+  readonly text: string
+  readonly problem: string | undefined
+  readonly onChange: (text: string) => void
+}) => (
+  <Labelled label="Answer" problem={problem}>
+    {({ describedBy, id }) => (
+      <input
+        id={id}
+        type="password"
+        autoComplete="new-password"
+        aria-describedby={describedBy}
+        aria-invalid={problem === undefined ? undefined : true}
+        value={text}
+        onChange={(event) => onChange(event.target.value)}
+        className={lineClass}
+      />
+    )}
+  </Labelled>
+)
+
 const TextArea = ({
   className = "",
   label,
@@ -160,7 +186,7 @@ const TextArea = ({
   </Labelled>
 )
 
-export const TextForm = ({ isBusy, onSend }: FormProps) => {
+export const TextForm = ({ isBusy, isSecret, onSend }: FormProps & { readonly isSecret: boolean }) => {
   const [text, setText] = useState("")
   const [problem, setProblem] = useState<string>()
   const submit = () => {
@@ -169,7 +195,11 @@ export const TextForm = ({ isBusy, onSend }: FormProps) => {
   }
   return (
     <AnswerForm onSubmit={submit}>
-      <TextArea label="Answer" text={text} problem={problem} onChange={setText} />
+      {isSecret ? (
+        <SecretField text={text} problem={problem} onChange={setText} />
+      ) : (
+        <TextArea label="Answer" text={text} problem={problem} onChange={setText} />
+      )}
       <Buttons isBusy={isBusy} send="Send answer" onRefuse={() => onSend(declined)} />
     </AnswerForm>
   )

@@ -1,5 +1,5 @@
 /** How a question is answered: which form it gets. */
-import { type Field, fieldsOf, initialOf, type Values } from "../../../form/schema"
+import { type Field, fieldsOf, initialOf, isSecret, isText, type Values } from "../../../form/schema"
 import type { Question } from "../model/questions"
 
 export type Mode =
@@ -15,7 +15,7 @@ export type Mode =
       readonly member: boolean
     }
   | { readonly kind: "form"; readonly fields: ReadonlyArray<Field>; readonly initial: Values }
-  | { readonly kind: "text" }
+  | { readonly kind: "text"; readonly isSecret: boolean }
   | { readonly kind: "json"; readonly initial: string }
   /** The result of a tool that the client has. */
   | { readonly kind: "result" }
@@ -50,9 +50,11 @@ export const modeOf = (question: Question): Mode => {
   if (question.schema === undefined) {
     return isApproval(question)
       ? { kind: "approval", edits: undefined, fields: [], initial: {}, member: true }
-      : { kind: "text" }
+      : { kind: "text", isSecret: false }
   }
-  if (question.schema["type"] === "string" && question.schema["enum"] === undefined) return { kind: "text" }
+  if (isText(question.schema) && question.schema["enum"] === undefined) {
+    return { kind: "text", isSecret: isSecret(question.schema) }
+  }
   return {
     kind: "json",
     initial: "default" in question.schema ? JSON.stringify(question.schema["default"], null, 2) : "",
