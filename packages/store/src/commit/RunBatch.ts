@@ -10,7 +10,7 @@ import type { LogEvent } from "@runlease/core/AgentEvent"
 import { DateTime, Duration, Effect, Iterable } from "effect"
 import * as FairRules from "../rules/FairRules.js"
 import * as WebhookRules from "../rules/WebhookRules.js"
-import type * as LimitRules from "../rules/LimitRules.js"
+import * as LimitRules from "../rules/LimitRules.js"
 import type { RunState } from "../rules/RunState.js"
 import { type Consequence, isRunnable, type NewEntry, type Transition } from "../rules/Transition.js"
 import * as CounterRows from "../rows/CounterRows.js"
@@ -39,9 +39,30 @@ import { type LogGrowth, logKey, slowPoll, type Wakeups } from "./Wakeups.js"
 
 /**
  * Which limits there are that no submission names: as of now where the commit has searched, otherwise as of the last search or setting of
- * this process. `read`: whether this process has read that once.
+ * this process. `read`: whether this process has read that once. `additions`: how often it has noted one outside of a search.
  */
-export type LimitsSeen = { -readonly [K in keyof LimitRules.ScopedLimits]: boolean } & { read: boolean }
+export type LimitsSeen = { -readonly [K in keyof LimitRules.ScopedLimits]: boolean } & {
+  read: boolean
+  additions: number
+}
+
+/** Nothing was read yet. */
+export const noLimitsSeen = (): LimitsSeen => ({ ...LimitRules.noScopedLimits, read: false, additions: 0 })
+
+/** Notes that there is such a limit. */
+export const addLimit = (seen: LimitsSeen, scope: keyof LimitRules.ScopedLimits): void => {
+  seen.additions += 1
+  seen[scope] = true
+}
+
+/** Notes what a search has found. It forgets no limit where one was noted since it began, after so many `additions`: it may have missed that. */
+export const noteLimits = (seen: LimitsSeen, additions: number, found: LimitRules.ScopedLimits): void => {
+  const keeps = seen.additions !== additions
+  seen.agents = found.agents || (keeps && seen.agents)
+  seen.projects = found.projects || (keeps && seen.projects)
+  seen.named = found.named || (keeps && seen.named)
+  seen.read = true
+}
 
 /** What this process remembers from one commit to the next. `routes` is undefined until it has met a run with a fairness key. */
 export interface Memory {

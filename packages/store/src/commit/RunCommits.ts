@@ -9,7 +9,6 @@ import * as BatchQueue from "@runlease/core/BatchQueue"
 import { closed, type ControlPlaneUnavailable } from "@runlease/core/ControlPlaneUnavailable"
 import * as Meter from "@runlease/core/Meter"
 import { Array, Cause, Data, Effect, Either, Exit, Option, type Scope } from "effect"
-import * as LimitRules from "../rules/LimitRules.js"
 import type { Found, RunRef, RunRows, StoredRun } from "../rows/RunRows.js"
 import type { RunStore } from "../rows/RunStore.js"
 import * as ClaimSearch from "./ClaimSearch.js"
@@ -271,6 +270,7 @@ const beginning = <X>(
       else remembered.set(logKey(ref), run)
     }
     const plan = claims.length === 0 ? undefined : ClaimSearch.plan(claims)
+    const { additions } = memory.limitsSeen
     const wanted = plan?.search ?? (wakeups.claims.someWait() ? ClaimSearch.nothing : undefined)
 
     const read: { runs: ReadonlyArray<StoredRun>; found: Found | undefined } = {
@@ -287,7 +287,7 @@ const beginning = <X>(
     const now = yield* rows.now
 
     const { found, runs } = read
-    if (found !== undefined) Object.assign(memory.limitsSeen, found.scopedLimits, { read: true })
+    if (found !== undefined) RunBatch.noteLimits(memory.limitsSeen, additions, found.scopedLimits)
     return RunBatch.make(rows, wakeups, memory, {
       now,
       runs,
@@ -307,7 +307,7 @@ export const make = <X>(
   Effect.flatMap(RememberedLeases.Maker, (makeRemembered) => {
     const memory: RunBatch.Memory = {
       leases: makeRemembered(),
-      limitsSeen: { ...LimitRules.noScopedLimits, read: false },
+      limitsSeen: RunBatch.noLimitsSeen(),
       webhookProjects: WebhookProjects.make(),
       routes: undefined,
     }

@@ -18,7 +18,7 @@ import * as LimitKey from "../rules/LimitKey.js"
 import * as LimitPlaces from "../rules/LimitPlaces.js"
 import * as LimitRules from "../rules/LimitRules.js"
 import * as PendingRules from "../rules/PendingRules.js"
-import type { RunBatch } from "../commit/RunBatch.js"
+import { addLimit, type RunBatch } from "../commit/RunBatch.js"
 import type { RunCommits, RunOperation } from "../commit/RunCommits.js"
 import * as KeysetPage from "../rows/KeysetPage.js"
 import type { LimitSetting, NamedSetting } from "../rows/LimitRows.js"
@@ -74,11 +74,11 @@ const set = <X>(): RunOperation<LimitSetting, LimitRules.LimitRef, LimitRules.Li
       const named = new Map(settings.map((setting) => [LimitRules.refName(setting), setting]))
       for (const setting of named.values()) limits.touch(setting)
       const scopes = settings.map(({ limit }) => LimitKey.scopeOf(limit))
-      if (scopes.includes("agent")) limitsSeen.agents = true
+      if (scopes.includes("agent")) addLimit(limitsSeen, "agents")
       yield* rows.limits.set([...named.values()])
       const ofProjects = [...named.values()].filter(({ limit }) => LimitKey.scopeOf(limit) === "project")
       if (ofProjects.length > 0) {
-        limitsSeen.projects = true
+        addLimit(limitsSeen, "projects")
         // What the commit has claimed so far is written, and read with the others.
         yield* batch.flush()
         yield* Effect.forEach(ofProjects, (ref) => attachWorking(batch, ref), { discard: true })
@@ -122,7 +122,7 @@ const define = <X>(): RunOperation<NamedSetting, boolean, boolean, InvalidLimit,
         }
         const before = yield* batch.rows.limits.defined([setting])
         yield* batch.rows.limits.define([setting])
-        if (setting.agentIds.length > 0) batch.limitsSeen.named = true
+        if (setting.agentIds.length > 0) addLimit(batch.limitsSeen, "named")
         return Either.right(before.length > 0)
       }),
     ),

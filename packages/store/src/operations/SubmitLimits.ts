@@ -10,7 +10,7 @@ import * as LimitDefaults from "../rules/LimitDefaults.js"
 import * as LimitRules from "../rules/LimitRules.js"
 import type { LimitRef } from "../rules/LimitRules.js"
 import * as PendingRules from "../rules/PendingRules.js"
-import type { RunBatch } from "../commit/RunBatch.js"
+import { noteLimits, type RunBatch } from "../commit/RunBatch.js"
 import type { LimitSetting, NamedRef, NamedSetting } from "../rows/LimitRows.js"
 import * as ClaimSearch from "../commit/ClaimSearch.js"
 import type { RunRows, StoredRun } from "../rows/RunRows.js"
@@ -55,13 +55,13 @@ type Settings = ReadonlyMap<string, NamedSetting>
 const noSettings: Settings = new Map()
 
 /** A process that has read no such flags yet reads them once. */
-const readLimitsSeen = <X>({ limitsSeen, rows }: RunBatch<X>): Effect.Effect<void, X> =>
-  limitsSeen.read
-    ? Effect.void
-    : Effect.map(
-        rows.search(ClaimSearch.nothing),
-        ({ scopedLimits }) => void Object.assign(limitsSeen, scopedLimits, { read: true }),
-      )
+const readLimitsSeen = <X>({ limitsSeen, rows }: RunBatch<X>): Effect.Effect<void, X> => {
+  if (limitsSeen.read) return Effect.void
+  const { additions } = limitsSeen
+  return Effect.map(rows.search(ClaimSearch.nothing), ({ scopedLimits }) =>
+    noteLimits(limitsSeen, additions, scopedLimits),
+  )
+}
 
 /** The limits with names of these submissions and of their agents. Most stores have none of agents, and then nothing is read for them. */
 const readNamed = <X>(

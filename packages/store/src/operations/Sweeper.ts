@@ -8,7 +8,7 @@ import { Duration, Effect, Either, Function } from "effect"
 import * as LimitPlaces from "../rules/LimitPlaces.js"
 import * as LimitRules from "../rules/LimitRules.js"
 import * as RunTransitions from "../rules/RunTransitions.js"
-import type { RunBatch } from "../commit/RunBatch.js"
+import { addLimit, type RunBatch } from "../commit/RunBatch.js"
 import type { RunCommits, RunOperation } from "../commit/RunCommits.js"
 import * as Turns from "../commit/Turns.js"
 import { slowPoll, type Wakeups } from "../commit/Wakeups.js"
@@ -149,7 +149,7 @@ export const run = <X>(
     const { due, now } = yield* times
     yield* lookAtWebhooks(due, now)
     // Another server may have set the first one. That there is none any more is for a commit to read, since a setting may be under way.
-    if (due.named) commits.limitsSeen.named = true
+    if (due.named) addLimit(commits.limitsSeen, "named")
     const ofRuns = yield* pauseOf(due.runs, Effect.succeed(now), sweepNow)
     const ofSchedules = yield* pauseOf(due.schedules, civilNow, tickNow)
     const ofBulk = due.bulk && (yield* Effect.zipLeft(workNow, LoopTurn.next)) ? Duration.zero : slowPoll
