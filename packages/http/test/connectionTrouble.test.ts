@@ -2,11 +2,24 @@ import { FetchHttpClient } from "@effect/platform"
 import { NodeSocket } from "@effect/platform-node"
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, type Ids, Leases, type Run, RunLog, WorkerRegistry } from "@runlease/core"
+import { Access, AgentEvent, type Ids, Leases, type Run, RunLog, WorkerRegistry } from "@runlease/core"
 import { MemoryControlPlane } from "@runlease/store"
 import * as TestRuns from "@runlease/testkit/TestRuns"
-import { Array, Duration, Effect, Layer, Logger, Option, Redacted, type Scope, Stream } from "effect"
-import type * as net from "node:net"
+import {
+  Array,
+  Context,
+  Duration,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Logger,
+  Option,
+  Redacted,
+  Scope,
+  Stream,
+} from "effect"
+import * as net from "node:net"
 import * as TcpProxy from "../../sql/test/TcpProxy.js"
 import * as Searches from "../../testkit/test/Searches.js"
 import * as Client from "../src/Client.js"
@@ -40,15 +53,35 @@ const pass: Manner = (client, server, first) => {
   server.pipe(client)
 }
 
-/** The ports of a client that reaches the server by this URL. */
-const clientAt = (url: string) =>
-  Effect.flatMap(Served, ({ key }) =>
-    Layer.build(
-      Client.layerWith({ baseUrl: url, token: Redacted.make(key) }).pipe(
-        Layer.provide([FetchHttpClient.layer, NodeSocket.layerWebSocketConstructor]),
-      ),
-    ),
+/** Passes bytes on late and in pieces, in their order, as long as both ends are there. `before` may cut the connection instead. */
+const passSlowly = (from: net.Socket, to: net.Socket, before: (bytes: Uint8Array) => void): void => {
+  const pieces: Array<Uint8Array> = []
+  const passNext = (): void => {
+    const piece = pieces[0]
+    if (piece === undefined || from.destroyed || to.destroyed) return
+    setTimeout(() => {
+      pieces.shift()
+      if (!to.destroyed) to.write(piece)
+      passNext()
+    }, Math.random() * 2)
+  }
+  from.on("data", (bytes: Uint8Array) => {
+    before(bytes)
+    if (from.destroyed || to.destroyed) return
+    const isPassing = pieces.length > 0
+    const half = Math.floor(Math.random() * (bytes.length + 1))
+    pieces.push(...[bytes.subarray(0, half), bytes.subarray(half)].filter(({ length }) => length > 0))
+    if (!isPassing) passNext()
+  })
+}
+
+const clientWith = (url: string, key: string) =>
+  Client.layerWith({ baseUrl: url, token: Redacted.make(key) }).pipe(
+    Layer.provide([FetchHttpClient.layer, NodeSocket.layerWebSocketConstructor]),
   )
+
+/** The ports of a client that reaches the server by this URL. */
+const clientAt = (url: string) => Effect.flatMap(Served, ({ key }) => Layer.build(clientWith(url, key)))
 
 const event = (index: number) => AgentEvent.custom("test", index)
 
@@ -62,6 +95,33 @@ const append = (run: Run.ClaimedRun, index: number) =>
       fence: TestRuns.leaseOf(run),
     }),
   ).pipe(Effect.retry({ while: (error) => error._tag === "ControlPlaneUnavailable" && error.retryable }))
+
+/** Appends one event after the other until it is enough; how many there are. */
+const appendUntil = (run: Run.ClaimedRun, isEnough: () => boolean) =>
+  Effect.gen(function* () {
+    let index = 0
+    yield* Effect.repeat(
+      Effect.suspend(() => append(run, index++)),
+      { until: isEnough },
+    )
+    return index
+  })
+
+/** Its log has these events, each once and in their order. */
+const holds = (run: Run.ClaimedRun, appended: number) =>
+  Effect.gen(function* () {
+    let found = 0
+    while (found < appended) {
+      // The first event is that of its beginning.
+      const page = yield* TestRuns.eventsOf(run.runId, found + 1)
+      deepStrictEqual(
+        page,
+        page.map((_, at) => event(found + at)),
+      )
+      found += page.length
+    }
+    strictEqual((yield* TestRuns.getRun(run.runId)).latestSequence, run.latestSequence + appended)
+  })
 
 /** Waits until the client has a connection, over which the signals come. */
 const connected = (workerId: Ids.WorkerId) =>
@@ -102,48 +162,95 @@ describe("a client", () => {
     }).pipe(Effect.provide(server)),
   )
 
-  const cuts = Searches.current.extent === "all" ? 1000 : 100
+  const cuts = Searches.current.extent === "all" ? 1000 : 30
 
-  it.scopedLive(`loses no event and adds none twice when its connection is cut ${cuts} times`, () =>
+  it.scopedLive(
+    `loses no event and adds none twice when its connection is slow, in pieces, and cut ${cuts} times`,
+    () =>
+      Effect.gen(function* () {
+        let cut = 0
+        // Cuts in the middle of what either side sends, once the connection has worked.
+        const url = yield* proxy((client, server, first) => {
+          const cutsClient = Math.random() < 0.5
+          let left = Math.random() * 600
+          let answers = 0
+          const count = (isOfClient: boolean) => (bytes: Uint8Array) => {
+            if (!isOfClient) answers += 1
+            // The first is that of the handshake.
+            if (answers < 2 || isOfClient !== cutsClient) return
+            left -= bytes.length
+            if (left > 0 || client.destroyed) return
+            cut += 1
+            client.destroy()
+          }
+          passSlowly(client, server, count(true))
+          passSlowly(server, client, count(false))
+          server.write(first)
+        })
+        yield* Effect.gen(function* () {
+          const run = yield* claimed(yield* TestRuns.register(), "5 minutes")
+          const appended = yield* appendUntil(run, () => cut >= cuts)
+          yield* holds(run, appended)
+        }).pipe(Effect.provide(yield* clientAt(url)))
+      }).pipe(Effect.provide(server)),
+  )
+
+  const restarts = Searches.some(15)
+
+  it.scopedLive(`loses no event and adds none twice when its server restarts ${restarts} times`, () =>
     Effect.gen(function* () {
-      let cut = 0
-      // Cuts in the middle of what either side sends, once the connection has worked.
-      const url = yield* proxy((client, server, first) => {
-        pass(client, server, first)
-        const from = Math.random() < 0.5 ? client : server
-        let left = Math.random() * 600
-        let answers = 0
-        server.on("data", () => (answers += 1))
-        from.on("data", (bytes: Uint8Array) => {
-          // The first is that of the handshake.
-          if (answers < 2) return
-          left -= bytes.length
-          if (left > 0 || client.destroyed) return
-          cut += 1
-          client.destroy()
+      const plane = yield* Layer.memoize(MemoryControlPlane.layer)
+      const first = yield* Layer.build(plane)
+      const { id: projectId } = yield* Context.get(first, Access.Access).getProject("default")
+      const { token } = yield* Context.get(first, Access.Access).createKey({
+        projectId,
+        name: "test",
+        admin: true,
+      })
+      let address: URL | undefined
+      /** How often the server has sent something over a WebSocket, beginning with its handshake. */
+      let answers = 0
+      const url = yield* TcpProxy.make(Redacted.make("http://127.0.0.1"), (client) => {
+        client.once("data", (first: Uint8Array) => {
+          if (address === undefined) return void client.destroy()
+          const server = net.connect(Number(address.port), address.hostname)
+          if (isUpgrade(first)) server.on("data", () => (answers += 1))
+          for (const [from, to] of [
+            [client, server],
+            [server, client],
+          ] as const) {
+            from.on("error", () => from.destroy())
+            from.once("close", () => to.destroy())
+          }
+          pass(client, server, first)
         })
       })
-      yield* Effect.gen(function* () {
-        const workerId = yield* TestRuns.register()
-        const run = yield* claimed(workerId, "5 minutes")
-        let index = 0
-        yield* Effect.repeat(
-          Effect.suspend(() => append(run, index++)),
-          { until: () => cut >= cuts },
+      const started = Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const { url } = Context.get(yield* Layer.buildWithScope(serve(plane), scope), Served)
+        answers = 0
+        address = new URL(url)
+        return Effect.zipRight(
+          Effect.sync(() => (address = undefined)),
+          Scope.close(scope, Exit.void),
         )
-        let found = 0
-        while (found < index) {
-          // The first event is that of its beginning.
-          const page = yield* TestRuns.eventsOf(run.runId, found + 1)
-          deepStrictEqual(
-            page,
-            page.map((_, at) => event(found + at)),
-          )
-          found += page.length
+      })
+      yield* Effect.gen(function* () {
+        let stop = yield* started
+        const run = yield* claimed(yield* TestRuns.register(), "5 minutes")
+        let isLast = false
+        const appending = yield* Effect.fork(appendUntil(run, () => isLast))
+        for (const _ of Array.range(1, restarts)) {
+          // The worker has a connection to this server, which has worked.
+          yield* Effect.repeat(Effect.sleep("1 millis"), { until: () => answers > 1 })
+          yield* stop
+          stop = yield* started
         }
-        strictEqual((yield* TestRuns.getRun(run.runId)).latestSequence, run.latestSequence + index)
-      }).pipe(Effect.provide(yield* clientAt(url)))
-    }).pipe(Effect.provide(server)),
+        isLast = true
+        yield* holds(run, yield* Fiber.join(appending))
+        yield* stop
+      }).pipe(Effect.provide(yield* Layer.build(clientWith(Redacted.value(url), Redacted.value(token)))))
+    }),
   )
 
   it.scopedLive("finds a connection that went silent within a third of a lease", () =>
