@@ -2,11 +2,14 @@
 import { Effect, Queue, type Scope } from "effect"
 import { type ChildProcess, fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
+import { getHeapSpaceStatistics } from "node:v8"
 import * as Profile from "./Profile.js"
 
+/** Bytes. `oldSpace`: those of the heap that have survived some collections. */
 export interface Memory {
   readonly rss: number
   readonly heapUsed: number
+  readonly oldSpace: number
 }
 
 /** Milliseconds. */
@@ -85,7 +88,8 @@ export const memory: Effect.Effect<Memory> = Effect.sync(() => {
   globalThis.gc?.()
   globalThis.gc?.()
   const { heapUsed, rss } = process.memoryUsage()
-  return { heapUsed, rss }
+  const old = getHeapSpaceStatistics().find(({ space_name }) => space_name === "old_space")
+  return { heapUsed, oldSpace: old?.space_used_size ?? 0, rss }
 })
 
 const cpu: Effect.Effect<number> = Effect.sync(() => {

@@ -8,6 +8,8 @@ import * as Stores from "./Stores.js"
 export interface Options {
   readonly served: Stores.Served
   readonly workers: number
+  /** The number of its first worker, where there are other fleets; 0 when absent. */
+  readonly from?: number
   readonly slots: number
   /** In seconds. */
   readonly lease: number
@@ -22,14 +24,14 @@ export interface State {
 
 export type Calls = { readonly state: { readonly input: null; readonly output: State } }
 
-const { lease, served, slots, workers } = Child.options<Options>()
+const { from = 0, lease, served, slots, workers } = Child.options<Options>()
 
 const ended: Record<string, number> = {}
 
 const startWorker = (number: number) =>
   Effect.gen(function* () {
     const worker = yield* Worker.make({
-      workerKey: `worker-${number}`,
+      workerKey: `worker-${from + number}`,
       concurrency: slots,
       leaseDuration: `${lease} seconds`,
     })
