@@ -50,18 +50,18 @@ export type LimitsSeen = { -readonly [K in keyof LimitRules.ScopedLimits]: boole
 export const noLimitsSeen = (): LimitsSeen => ({ ...LimitRules.noScopedLimits, read: false, additions: 0 })
 
 /** Notes that there is such a limit. */
-export const addLimit = (seen: LimitsSeen, scope: keyof LimitRules.ScopedLimits): void => {
-  seen.additions += 1
-  seen[scope] = true
+export const addLimit = (memory: LimitsSeen, scope: keyof LimitRules.ScopedLimits): void => {
+  memory.additions += 1
+  memory[scope] = true
 }
 
 /** Notes what a search has found. It forgets no limit where one was noted since it began, after so many `additions`: it may have missed that. */
-export const noteLimits = (seen: LimitsSeen, additions: number, found: LimitRules.ScopedLimits): void => {
-  const keeps = seen.additions !== additions
-  seen.agents = found.agents || (keeps && seen.agents)
-  seen.projects = found.projects || (keeps && seen.projects)
-  seen.named = found.named || (keeps && seen.named)
-  seen.read = true
+export const noteLimits = (memory: LimitsSeen, additions: number, found: LimitRules.ScopedLimits): void => {
+  const keeps = memory.additions !== additions
+  memory.agents = found.agents || (keeps && memory.agents)
+  memory.projects = found.projects || (keeps && memory.projects)
+  memory.named = found.named || (keeps && memory.named)
+  memory.read = true
 }
 
 /** What this process remembers from one commit to the next. `routes` is undefined until it has met a run with a fairness key. */
