@@ -222,8 +222,6 @@ export const make = <X>(
       labelsOf: (run) => entryOf(run).details.labels,
     }))
 
-  const mayHaveEndpoints = (projectId: string): boolean => webhookProjects.names?.has(projectId) !== false
-
   const enter = (run: StoredRun, unchecked = false): Entry => {
     const log = logKey(run.state.spec)
     const entry: Entry = { log, stored: run.state, run, entries: [], details: noDetails, unchecked }
@@ -287,7 +285,7 @@ export const make = <X>(
     if (state.limits !== null || before.limits !== null) limits().changed(before, state)
     if (mayBeRanked(state) && FairRules.enters(before, state)) entering.add(entry)
     entry.run = { key: entry.run.key, state }
-    if (state.status !== before.status && mayHaveEndpoints(state.spec.projectId)) {
+    if (state.status !== before.status && webhookProjects.names?.has(state.spec.projectId) !== false) {
       for (const event of WebhookRules.ofRun(state)) webhooks().add(event, entry.run)
     }
     entry.entries.push(...added)
@@ -512,7 +510,9 @@ export const make = <X>(
     find,
     apply,
     notify: (events) => {
-      for (const event of events) if (mayHaveEndpoints(event.projectId)) webhooks().add(event)
+      for (const event of events) {
+        if (webhookProjects.names?.has(event.projectId) !== false) webhooks().add(event)
+      }
     },
     describe: (run, details) => describeEntry(entryOf(run), details),
     limits,
