@@ -7,6 +7,7 @@ import { type Database, execute, postgres, sqlite } from "./Databases.js"
 
 /** Makes the database one of the version before. */
 const former = [
+  "DROP TABLE webhook_sources",
   "DROP INDEX conversations_listed",
   "ALTER TABLE conversations DROP COLUMN listed",
   "DELETE FROM runlease_migrations WHERE migration_id >= 24",
