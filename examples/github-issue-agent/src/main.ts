@@ -51,7 +51,7 @@ const program = Effect.gen(function* () {
     yield* Console.log(`GitHub posts issue ${issue.number}: ${status}`)
     const again = yield* post(Redacted.value(secret!))
     yield* Console.log(`GitHub posts it again: ${again.run_id === runId ? "the same run" : "another run"}`)
-    yield* Console.log(`somebody else posts it: ${(yield* post("another secret")).status}`)
+    yield* Console.log(`another sender posts it: ${(yield* post("another secret")).status}`)
 
     const ada = yield* startWorker("ada", { DIES: "true" })
     const review = yield* services.nextReview

@@ -267,3 +267,16 @@ export const project = Effect.gen(function* () {
   const own = { RUNLEASE_URL: env.RUNLEASE_URL, RUNLEASE_API_KEY: String(token), RUNLEASE_PROJECT: slug }
   return { cwd, env: own }
 })
+
+/** The subcommands of a command in a project of its own. `refusal` may fail, and the others may not. */
+export const commandsOf = (name: string) =>
+  Effect.map(project, ({ cwd, env }) => {
+    const refusal = (...args: ReadonlyArray<string>) => run([name, ...args], { cwd, env })
+    const command = (...args: ReadonlyArray<string>) =>
+      Effect.map(refusal(...args), ({ code, stderr, stdout }) => {
+        expect({ args, code, stderr }).toMatchObject({ args, code: 0 })
+        return stdout
+      })
+    const lines = (...args: ReadonlyArray<string>) => Effect.map(command(...args, "--json"), jsonLines)
+    return { cwd, env, refusal, command, lines }
+  })

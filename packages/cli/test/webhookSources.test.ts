@@ -1,19 +1,10 @@
 import { expect, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { createHmac } from "node:crypto"
-import { json as parsed, jsonLines, project, run, Served, write } from "./Processes.js"
+import { commandsOf, json as parsed, jsonLines, run, Served, write } from "./Processes.js"
 
 /** The commands of webhook sources in a project of its own. */
-const commands = Effect.map(project, ({ cwd, env }) => {
-  const refusal = (...args: ReadonlyArray<string>) => run(["webhook-sources", ...args], { cwd, env })
-  const sources = (...args: ReadonlyArray<string>) =>
-    Effect.map(refusal(...args), ({ code, stderr, stdout }) => {
-      expect({ args, code, stderr }).toMatchObject({ args, code: 0 })
-      return stdout
-    })
-  const lines = (...args: ReadonlyArray<string>) => Effect.map(sources(...args, "--json"), jsonLines)
-  return { cwd, env, refusal, sources, lines }
-})
+const commands = commandsOf("webhook-sources")
 
 /** Posts as GitHub does, and gives what the server answers. */
 const post = (address: string, secret: string, body: object) =>
@@ -32,7 +23,7 @@ const post = (address: string, secret: string, body: object) =>
 layer(Served.layer, { excludeTestServices: true })("webhook sources", (it) => {
   it.scoped("are defined, listed, shown, rotated and removed; a signed message begins a run", () =>
     Effect.gen(function* () {
-      const { cwd, env, lines, refusal, sources } = yield* commands
+      const { cwd, env, lines, refusal, command: sources } = yield* commands
       expect(yield* sources("list")).toBe(
         "No webhook sources. To make one: runlease help webhook-sources define\n",
       )

@@ -1,25 +1,16 @@
 import { expect, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import { jsonLines, project, run, Served } from "./Processes.js"
+import { commandsOf, run, Served } from "./Processes.js"
 
 const hook = "https://example.com/hook"
 
 /** The commands of webhooks in a project of its own. */
-const commands = Effect.map(project, ({ cwd, env }) => {
-  const refusal = (...args: ReadonlyArray<string>) => run(["webhooks", ...args], { cwd, env })
-  const webhooks = (...args: ReadonlyArray<string>) =>
-    Effect.map(refusal(...args), ({ code, stderr, stdout }) => {
-      expect({ args, code, stderr }).toMatchObject({ args, code: 0 })
-      return stdout
-    })
-  const lines = (...args: ReadonlyArray<string>) => Effect.map(webhooks(...args, "--json"), jsonLines)
-  return { cwd, env, refusal, webhooks, lines }
-})
+const commands = commandsOf("webhooks")
 
 layer(Served.layer, { excludeTestServices: true })("webhooks", (it) => {
   it.scoped("are made, listed, shown, changed, rotated and removed; a secret is printed once", () =>
     Effect.gen(function* () {
-      const { lines, refusal, webhooks } = yield* commands
+      const { lines, refusal, command: webhooks } = yield* commands
       expect(yield* webhooks("list")).toBe("No endpoints. To make one: runlease help webhooks create\n")
       const events = ["--event", "run.completed,run.failed", "--event", "run.expired"]
       const narrowed = ["--agent", "writer", "--label", "team=a", "--description", "The billing"]
@@ -75,7 +66,7 @@ layer(Served.layer, { excludeTestServices: true })("webhooks", (it) => {
 
   it.scoped("have messages, which are listed and sent again", () =>
     Effect.gen(function* () {
-      const { cwd, env, lines, refusal, webhooks } = yield* commands
+      const { cwd, env, lines, refusal, command: webhooks } = yield* commands
       // No message may go to this machine: the first attempt fails at once, and the next one is in five seconds.
       const [made] = yield* lines("create", "http://127.0.0.1:9/hook", "--event", "run.cancelled")
       const id = String(made!["id"])

@@ -32,9 +32,9 @@ import scopes from "./migrations/0019_LimitScopes.js"
 import signingKeys from "./migrations/0020_SigningKeys.js"
 import vacuum from "./migrations/0021_Vacuum.js"
 import outbox from "./migrations/0022_Outbox.js"
-import webhookSources from "./migrations/0025_WebhookSources.js"
 import webhooks from "./migrations/0023_Webhooks.js"
 import conversations from "./migrations/0024_Conversations.js"
+import webhookSources from "./migrations/0025_WebhookSources.js"
 import * as SqlDialect from "./SqlDialect.js"
 
 /** Migrations by number and name. */

@@ -11,7 +11,7 @@ import * as Settings from "../input/Settings.js"
 import * as TextInput from "../input/TextInput.js"
 import * as Output from "../output/Output.js"
 import * as SourceLines from "../output/SourceLines.js"
-import * as WebhookFailures from "../output/WebhookFailures.js"
+import * as WebhookClient from "./WebhookClient.js"
 
 const common = { connection: Settings.connection, json: Settings.json }
 
@@ -23,12 +23,6 @@ const secretFile = Options.text("secret-file").pipe(
   ),
   Options.optional,
 )
-
-/** Provides the ports over the connection. A refusal says what to do next. */
-const withSources =
-  (connection: Settings.Connection) =>
-  <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-    Effect.mapError(Settings.withClient(connection)(effect), WebhookFailures.explain)
 
 /** The secret in a file, without the line break at its end. */
 const secretOf = (file: Option.Option<string>) =>
@@ -92,7 +86,7 @@ const define = Command.make(
         secret: Option.getOrUndefined(secret),
       })
       yield* print(options, defined, `Source ${options.sourceName} begins runs of ${options.agent}.`)
-    }).pipe(withSources(options.connection)),
+    }).pipe(WebhookClient.withClient(options.connection)),
 ).pipe(
   Describe.command(
     "Make a source, or give it another definition: a service whose signed messages each begin a run. Prints the address for the service, and the secret, once. The payload of a message is the input of its run.",
@@ -120,7 +114,7 @@ const list = Command.make("list", { ...common, ...Flag.flags }, (options) =>
       )
     }
     if (next !== null) yield* Console.error(`More with --cursor ${next}`)
-  }).pipe(withSources(options.connection)),
+  }).pipe(WebhookClient.withClient(options.connection)),
 ).pipe(Describe.command("List the webhook sources of the project, newest first."))
 
 const show = Command.make("show", { ...common, sourceName }, (options) =>
@@ -130,7 +124,7 @@ const show = Command.make("show", { ...common, sourceName }, (options) =>
     yield* options.json
       ? Output.json(SourceLines.toJson(source))
       : Console.log(SourceLines.toText(source, addressOf(options.connection, source)))
-  }).pipe(withSources(options.connection)),
+  }).pipe(WebhookClient.withClient(options.connection)),
 ).pipe(Describe.command("Show one source, and the address for its service. Never its secret."))
 
 const rotate = Command.make(
@@ -155,7 +149,7 @@ const rotate = Command.make(
         ),
       })
       yield* print(options, rotated, `Source ${options.sourceName} has a new secret.`)
-    }).pipe(withSources(options.connection)),
+    }).pipe(WebhookClient.withClient(options.connection)),
 ).pipe(
   Describe.command(
     "Give a source a new secret. Messages by both are accepted until the old one expires, so change it at the service meanwhile.",
@@ -173,7 +167,7 @@ const remove = Command.make("remove", { ...common, sourceName }, (options) =>
     yield* options.json
       ? Output.json({ name: options.sourceName, deleted: true })
       : Console.log(`Removed source ${options.sourceName}; its messages are refused, and its runs stay`)
-  }).pipe(withSources(options.connection)),
+  }).pipe(WebhookClient.withClient(options.connection)),
 ).pipe(Describe.command("Remove a source for good. Its messages are refused; its runs stay."))
 
 export const command = Command.make("webhook-sources").pipe(

@@ -12,18 +12,12 @@ import * as WebhookFlags from "../input/WebhookFlags.js"
 import { usage } from "../output/ExitCode.js"
 import * as Output from "../output/Output.js"
 import * as Phrases from "../output/Phrases.js"
-import * as WebhookFailures from "../output/WebhookFailures.js"
 import * as WebhookLines from "../output/WebhookLines.js"
+import * as WebhookClient from "./WebhookClient.js"
 
 const common = { connection: Settings.connection, json: Settings.json }
 
 const endpointId = positional("endpoint", Webhook.EndpointId, "The endpoint's id, as webhooks list shows it")
-
-/** Provides the ports over the connection. A refusal says what to do next. */
-const withWebhooks =
-  (connection: Settings.Connection) =>
-  <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-    Effect.mapError(Settings.withClient(connection)(effect), WebhookFailures.explain)
 
 /** Prints what a command has made of an endpoint: a sentence, or the endpoint as JSON. */
 const print = (json: boolean, endpoint: Webhook.Endpoint, sentence: string): Effect.Effect<void> =>
@@ -57,7 +51,7 @@ const create = Command.make(
         ...WebhookFlags.setOf(options),
       })
       yield* printSecret(options.json, made, `Created endpoint ${made.endpoint.id}. Its secret`)
-    }).pipe(withWebhooks(options.connection)),
+    }).pipe(WebhookClient.withClient(options.connection)),
 ).pipe(
   Describe.command(
     "Make an endpoint: an address that the server posts to when something happens to a run, signed as Standard Webhooks says. Prints its id, and the secret that verifies its messages, once.",
@@ -87,7 +81,7 @@ const list = Command.make("list", { ...common, ...Flag.flags }, (options) =>
       yield* Console.log(Output.table(WebhookLines.headings, rows, paint))
     }
     if (page.next !== null) yield* Console.error(`More with --cursor ${page.next}`)
-  }).pipe(withWebhooks(options.connection)),
+  }).pipe(WebhookClient.withClient(options.connection)),
 ).pipe(
   Describe.command(
     "List the endpoints of the project, newest first. One is enabled, failing (its last attempt failed) or disabled.",
@@ -99,7 +93,7 @@ const show = Command.make("show", { ...common, endpointId }, (options) =>
     const webhooks = yield* Webhooks.Webhooks
     const endpoint = yield* webhooks.get(options.endpointId)
     yield* print(options.json, endpoint, WebhookLines.toText(endpoint))
-  }).pipe(withWebhooks(options.connection)),
+  }).pipe(WebhookClient.withClient(options.connection)),
 ).pipe(
   Describe.command(
     "Show one endpoint: what it gets, since when its attempts fail, and why the server has disabled it. Never its secret.",
@@ -127,7 +121,7 @@ const update = Command.make(
       const webhooks = yield* Webhooks.Webhooks
       const endpoint = yield* webhooks.update(options.endpointId, changes)
       yield* print(options.json, endpoint, `Updated endpoint ${endpoint.id}; it is ${endpoint.status}`)
-    }).pipe(withWebhooks(options.connection)),
+    }).pipe(WebhookClient.withClient(options.connection)),
 ).pipe(
   Describe.command(
     "Change an endpoint; what no flag names stays. Events, agents and labels replace those before.",
@@ -158,7 +152,7 @@ const rotate = Command.make(
         ),
       })
       yield* printSecret(options.json, rotated, `The new secret of endpoint ${rotated.endpoint.id}`)
-    }).pipe(withWebhooks(options.connection)),
+    }).pipe(WebhookClient.withClient(options.connection)),
 ).pipe(
   Describe.command(
     "Make a new secret of an endpoint and print it once. Messages have signatures by both until the old one expires.",
@@ -173,7 +167,7 @@ const remove = Command.make("remove", { ...common, endpointId }, (options) =>
     yield* options.json
       ? Output.json({ id: options.endpointId, deleted: true })
       : Console.log(`Removed endpoint ${options.endpointId}; what was not sent yet is dead at its time`)
-  }).pipe(withWebhooks(options.connection)),
+  }).pipe(WebhookClient.withClient(options.connection)),
 ).pipe(Describe.command("Remove an endpoint for good. What was sent stays in the list of messages."))
 
 const test = Command.make("test", { ...common, endpointId }, (options) =>
@@ -185,7 +179,7 @@ const test = Command.make("test", { ...common, endpointId }, (options) =>
       : Console.log(
           `Message ${delivery.id} is on its way. See what became of it with: runlease webhooks deliveries --endpoint ${options.endpointId}`,
         )
-  }).pipe(withWebhooks(options.connection)),
+  }).pipe(WebhookClient.withClient(options.connection)),
 ).pipe(
   Describe.command("Send a message of type test to an endpoint, whatever its events are.", [
     "runlease webhooks test ENDPOINT",
@@ -226,7 +220,7 @@ const deliveries = Command.make(
         yield* Console.log(Output.table(WebhookLines.deliveryHeadings, rows, paint))
       }
       if (page.next !== null) yield* Console.error(`More with --cursor ${page.next}`)
-    }).pipe(withWebhooks(options.connection)),
+    }).pipe(WebhookClient.withClient(options.connection)),
 ).pipe(
   Describe.command(
     "List the messages to endpoints, newest first, with their attempts and the last answer. One is pending, delivered or dead: no attempt follows.",
@@ -277,7 +271,7 @@ const retry = Command.make(
       yield* options.json
         ? Output.json({ retried })
         : Console.log(`Sent again: ${Phrases.count(retried, "message")}`)
-    }).pipe(withWebhooks(options.connection)),
+    }).pipe(WebhookClient.withClient(options.connection)),
 ).pipe(
   Describe.command(
     "Send messages again: those of the ids, also delivered ones, or all dead ones of an endpoint. Each has the same webhook-id as before.",

@@ -4,7 +4,7 @@
 import { type BulkOperation } from "@runlease/core"
 import * as BulkWire from "@runlease/http/BulkWire"
 import { Schema } from "effect"
-import type { Paint } from "./Output.js"
+import * as Output from "./Output.js"
 import * as Phrases from "./Phrases.js"
 import * as Terminal from "./Terminal.js"
 
@@ -13,7 +13,7 @@ export const toJson = Schema.encodeSync(BulkWire.Bulk)
 
 type Bulk = BulkOperation.BulkOperation
 
-const colours: Readonly<Record<BulkOperation.BulkStatus, Parameters<Paint>[0]>> = {
+const colours: Readonly<Record<BulkOperation.BulkStatus, Parameters<Output.Paint>[0]>> = {
   running: "yellow",
   completed: "green",
   aborted: "red",
@@ -54,7 +54,7 @@ const filterOf = ({ filter, named }: Bulk): string => {
 export const headings = ["OPERATION", "ACTION", "RUNS", "DONE", "SKIPPED", "FAILED", "BEGAN (UTC)", "STATUS"]
 
 /** The operation as a row below `headings`. */
-export const toRow = (bulk: Bulk, paint: Paint): ReadonlyArray<string> => [
+export const toRow = (bulk: Bulk, paint: Output.Paint): ReadonlyArray<string> => [
   bulk.id,
   bulk.dryRun ? `${bulk.action} (dry run)` : bulk.action,
   filterOf(bulk),
@@ -79,12 +79,7 @@ export const toText = (bulk: Bulk): string => {
     began: `${Phrases.date(bulk.createdAt)} UTC`,
     ended: bulk.finishedAt === null ? null : `${Phrases.date(bulk.finishedAt)} UTC`,
   }
-  return [
-    ...Object.entries(fields).flatMap(([key, value]) =>
-      value === null ? [] : [`${key.padEnd(16)}${Terminal.onOneLine(value)}`],
-    ),
-    ...failuresOf(bulk),
-  ].join("\n")
+  return [...Output.fields(fields), ...failuresOf(bulk)].join("\n")
 }
 
 /** The first runs that refused an operation, a line for each. */

@@ -24,6 +24,12 @@ export const paint: Effect.Effect<Paint> = Effect.map(
 /** One JSON value as a line. */
 export const json = (value: unknown): Effect.Effect<void> => Console.log(JSON.stringify(value))
 
+/** Formats fields as lines, the values in a column. A field that is null has no line. */
+export const fields = (values: Readonly<Record<string, string | null>>, column = 16): ReadonlyArray<string> =>
+  Object.entries(values).flatMap(([key, value]) =>
+    value === null ? [] : [`${key.padEnd(column)}${Terminal.onOneLine(value)}`],
+  )
+
 /** Formats rows as columns. Each column is as wide as its widest cell; the last is not padded. A row is one line. */
 export const table = (
   headings: ReadonlyArray<string>,

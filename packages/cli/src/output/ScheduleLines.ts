@@ -4,10 +4,9 @@
 import { type Schedule } from "@runlease/core"
 import * as ScheduleWire from "@runlease/http/ScheduleWire"
 import { DateTime, Schema } from "effect"
-import type { Paint } from "./Output.js"
+import * as Output from "./Output.js"
 import * as Phrases from "./Phrases.js"
 import { ofJson } from "./RunLines.js"
-import * as Terminal from "./Terminal.js"
 
 /** The schedule as the API shows it. */
 export const toJson = Schema.encodeSync(ScheduleWire.Schedule)
@@ -23,7 +22,7 @@ export const stateOf = (schedule: Schedule.Schedule, now: DateTime.Utc): State =
   return now.epochMillis - since >= health.maxStalenessSeconds * 1000 ? "stale" : status
 }
 
-const colours: Readonly<Record<State, Parameters<Paint>[0]>> = {
+const colours: Readonly<Record<State, Parameters<Output.Paint>[0]>> = {
   active: "green",
   paused: "yellow",
   deleting: "dim",
@@ -44,7 +43,7 @@ export const headings = ["SCHEDULE", "NAME", "AGENT", "WHEN", "NEXT (UTC)", "LAS
 export const toRow = (
   schedule: Schedule.Schedule,
   now: DateTime.Utc,
-  paint: Paint,
+  paint: Output.Paint,
 ): ReadonlyArray<string> => {
   const state = stateOf(schedule, now)
   return [
@@ -114,9 +113,7 @@ export const toText = (schedule: Schedule.Schedule, now: DateTime.Utc): string =
     source: schedule.source === null ? null : `${schedule.source}, as ${schedule.sourceTriggerId ?? ""}`,
     revision: String(schedule.revision),
   }
-  const lines = Object.entries(fields).flatMap(([key, value]) =>
-    value === null ? [] : [`${key.padEnd(16)}${Terminal.onOneLine(value)}`],
-  )
+  const lines = Output.fields(fields)
   return state === "paused"
     ? [...lines, "", `Resume it with: runlease schedules resume ${schedule.id}`].join("\n")
     : lines.join("\n")

@@ -4,8 +4,8 @@
 import type { WebhookSource } from "@runlease/core"
 import * as SourceWire from "@runlease/http/WebhookSourceWire"
 import { Schema } from "effect"
+import * as Output from "./Output.js"
 import * as Phrases from "./Phrases.js"
-import * as Terminal from "./Terminal.js"
 
 /** The source as the API shows it. */
 export const toJson = Schema.encodeSync(SourceWire.Source)
@@ -26,15 +26,16 @@ export const toRow = (source: WebhookSource.Source): ReadonlyArray<string> => [
 
 /** The source as lines. `address`: where the service posts. */
 export const toText = (source: WebhookSource.Source, address: string): string =>
-  Object.entries({
-    source: source.name,
-    address,
-    scheme: source.scheme,
-    agent: source.agentId,
-    events: eventsOf(source),
-    prompt: source.prompt,
-    created: `${Phrases.date(source.createdAt)} UTC`,
-    updated: `${Phrases.date(source.updatedAt)} UTC`,
-  })
-    .flatMap(([key, value]) => (value === null ? [] : [`${key.padEnd(10)}${Terminal.onOneLine(value)}`]))
-    .join("\n")
+  Output.fields(
+    {
+      source: source.name,
+      address,
+      scheme: source.scheme,
+      agent: source.agentId,
+      events: eventsOf(source),
+      prompt: source.prompt,
+      created: `${Phrases.date(source.createdAt)} UTC`,
+      updated: `${Phrases.date(source.updatedAt)} UTC`,
+    },
+    10,
+  ).join("\n")

@@ -4,9 +4,8 @@
 import type { Webhook } from "@runlease/core"
 import * as WebhookWire from "@runlease/http/WebhookWire"
 import { type DateTime, Schema } from "effect"
-import type { Paint } from "./Output.js"
+import * as Output from "./Output.js"
 import * as Phrases from "./Phrases.js"
-import * as Terminal from "./Terminal.js"
 
 /** The endpoint as the API shows it. */
 export const toJson = Schema.encodeSync(WebhookWire.Endpoint)
@@ -20,7 +19,7 @@ type State = Webhook.Endpoint["status"] | "failing"
 const stateOf = ({ failingSince, status }: Webhook.Endpoint): State =>
   status === "enabled" && failingSince !== null ? "failing" : status
 
-const colours: Readonly<Record<State | Webhook.DeliveryStatus, Parameters<Paint>[0]>> = {
+const colours: Readonly<Record<State | Webhook.DeliveryStatus, Parameters<Output.Paint>[0]>> = {
   enabled: "green",
   failing: "yellow",
   disabled: "red",
@@ -40,7 +39,7 @@ const dateOf = (at: DateTime.Utc | null): string => (at === null ? "" : Phrases.
 export const headings = ["ENDPOINT", "URL", "EVENTS", "AGENTS", "LABELS", "STATUS"]
 
 /** The endpoint as a row below `headings`. */
-export const toRow = (endpoint: Webhook.Endpoint, paint: Paint): ReadonlyArray<string> => {
+export const toRow = (endpoint: Webhook.Endpoint, paint: Output.Paint): ReadonlyArray<string> => {
   const state = stateOf(endpoint)
   return [
     endpoint.id,
@@ -67,9 +66,7 @@ export const toText = (endpoint: Webhook.Endpoint): string => {
     labels: labelsOf(endpoint) || null,
     created: `${Phrases.date(createdAt)} UTC`,
   }
-  const lines = Object.entries(fields).flatMap(([key, value]) =>
-    value === null ? [] : [`${key.padEnd(16)}${Terminal.onOneLine(value)}`],
-  )
+  const lines = Output.fields(fields)
   const next =
     state === "disabled"
       ? `Enable it with: runlease webhooks update ${id} --enable`
@@ -90,7 +87,7 @@ export const deliveryHeadings = [
 ]
 
 /** The message as a row below `deliveryHeadings`. */
-export const deliveryRow = (delivery: Webhook.Delivery, paint: Paint): ReadonlyArray<string> => [
+export const deliveryRow = (delivery: Webhook.Delivery, paint: Output.Paint): ReadonlyArray<string> => [
   delivery.id,
   delivery.type,
   delivery.runId ?? "",

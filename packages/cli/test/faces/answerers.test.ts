@@ -108,15 +108,7 @@ const ways = {
     yield* chat({
       id: "a1",
       role: "assistant",
-      parts: [
-        {
-          type: "tool-refund",
-          toolCallId: "refund",
-          state: "approval-responded",
-          input: {},
-          approval: { id: "refund", approved: true },
-        },
-      ],
+      parts: [Faces.approvedRefund],
     })
     return runId
   }),

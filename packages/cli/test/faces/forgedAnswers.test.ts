@@ -82,15 +82,7 @@ const page = {
     {
       id: "a1",
       role: "assistant",
-      parts: [
-        {
-          type: "tool-refund",
-          toolCallId: "refund",
-          state: "approval-responded",
-          input: {},
-          approval: { id: "refund", approved: true },
-        },
-      ],
+      parts: [Faces.approvedRefund],
     },
     { id: "u2", role: "user", parts: [{ type: "text", text: "go on" }] },
   ],

@@ -60,6 +60,10 @@ export const NewRunId = RunId.pipe(Schema.filter(hasAddress, addressable), Schem
 export const isReservedRunId = (id: string): boolean =>
   id.startsWith("runlease.") || id.startsWith("schedule:") || id.startsWith("webhook:")
 
+/** What is wrong with an id that a caller chooses in the space of derived ids. */
+export const reservedRunIdProblem =
+  "must not begin with runlease., schedule: or webhook:, as the ids do that the server derives; choose another"
+
 /** The public id of the run that something becomes: the same for the same text, in the space of derived ids. */
 export const derivedRunId = (kind: "call" | "chat" | "child" | "input" | "task", text: string): RunId =>
   RunId.make(`runlease.${kind}.${uuidOf(text)}`)

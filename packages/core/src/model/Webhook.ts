@@ -13,7 +13,7 @@ import { Labels } from "./Labels.js"
  * `run.expired`: a run was cancelled, since no worker has claimed it in time; it is no `run.cancelled`. `run.waiting`: a run waits for
  * answers, for a message or for its budget. `budget.reached`: the last of these. `schedule.skipped`: ticks began no run, since they were missed
  * or the run before them had not ended. `schedule.refused`: the submission of a tick's run was refused. `schedule.ended`: no tick is left.
- * `schedule.stale`: no run has succeeded for as long as `health` of the schedule allows. `test`: somebody has requested a message.
+ * `schedule.stale`: no run has succeeded for as long as `health` of the schedule allows. `test`: a message was requested.
  */
 export const EventType = Schema.Literal(
   "run.completed",

@@ -7,7 +7,7 @@ import { ConcurrencyKey, LimitKeys } from "./Limits.js"
 import { Registration } from "./WorkerRegistry.js"
 import { Limits } from "../model/TreeBudget.js"
 import * as Ids from "../model/Ids.js"
-import { isReservedRunId } from "../model/Ids.js"
+import { isReservedRunId, reservedRunIdProblem } from "../model/Ids.js"
 import { canonicalJson } from "../model/Json.js"
 import { Labels } from "../model/Labels.js"
 import { RequestSnapshot, trailingUserMessages } from "../model/RequestSnapshot.js"
@@ -195,9 +195,7 @@ const timed = (submission: Submission): string | undefined =>
 
 /** What is wrong with the public id of a submission: another may be derived that the server is yet to begin a run by. */
 const reservedId = ({ derived, publicId: id }: Submission): string | undefined =>
-  id !== undefined && derived !== true && isReservedRunId(id)
-    ? "must not begin with runlease., schedule: or webhook:, as the ids do that the server derives; choose another"
-    : undefined
+  id !== undefined && derived !== true && isReservedRunId(id) ? reservedRunIdProblem : undefined
 
 /** What is wrong with the answers of a submission: only a run that waits takes one, so its request brings none. */
 const answers = ({ snapshot }: Submission): string | undefined =>

@@ -17,7 +17,8 @@ import type { RunStore } from "../rows/RunStore.js"
 import * as StoreReads from "../rows/StoreReads.js"
 import * as SealedSecrets from "../rules/SealedSecrets.js"
 import * as Rules from "../rules/WebhookSourceRules.js"
-import { inTurn, newSecret } from "./StoreWebhooks.js"
+import * as RecordOperations from "./RecordOperations.js"
+import { newSecret } from "./StoreWebhooks.js"
 
 /** `made`: the secret of a source that is not there yet. `secret`: the one that replaces that of a source that is. */
 interface Definition extends RecordRef {
@@ -34,7 +35,7 @@ interface Defined {
 }
 
 const define = <X>() =>
-  inTurn<Definition, Defined, InvalidSource, X>(
+  RecordOperations.inTurn<Definition, Defined, InvalidSource, X>(
     "WebhookSources.define",
     ({ createdBy, definition, id, made, projectId, secret }, { now, rows }) =>
       Effect.gen(function* () {
@@ -67,24 +68,11 @@ const define = <X>() =>
       }),
   )
 
-/** A change of one source. `null` removes it. */
-interface Change extends RecordRef {
-  readonly change: (record: Rules.SourceRecord, now: number) => Rules.SourceRecord | null
-}
-
 const change = <X>() =>
-  inTurn<Change, Rules.SourceRecord, SourceNotFound, X>(
+  RecordOperations.change<Rules.SourceRecord, never, SourceNotFound, X>(
     "WebhookSources.change",
-    ({ change: apply, ...ref }, { now, rows }) =>
-      Effect.gen(function* () {
-        const records = rows.records(sources)
-        const found = yield* records.find(ref)
-        if (found === undefined) return Either.left(new SourceNotFound({ name: ref.id }))
-        const { key } = found
-        const record = apply(found.record, now)
-        yield* records.write(record === null ? { removed: [key] } : { updated: [{ key, record }] })
-        return Either.right(record ?? found.record)
-      }),
+    sources,
+    (name) => new SourceNotFound({ name }),
   )
 
 /** Opens the secrets of a source of any project. */
@@ -158,7 +146,7 @@ export const make = <X>(
         )
       }),
 
-      remove: (name) => Effect.asVoid(changeOne({ projectId, id: name, change: () => null })),
+      remove: (name) => Effect.asVoid(changeOne({ projectId, id: name, change: () => Either.right(null) })),
 
       rotate: Effect.fnUntraced(function* (name, options = {}) {
         const overlap = SealedSecrets.overlapOf(options.expiresInSeconds)
@@ -172,7 +160,7 @@ export const make = <X>(
         const record = yield* changeOne({
           projectId,
           id: name,
-          change: (before, now) => SealedSecrets.rotate(before, sealed, overlap, now),
+          change: (before, now) => Either.right(SealedSecrets.rotate(before, sealed, overlap, now)),
         })
         return { source: Rules.toSource(record), secret: chosen === undefined ? secret : null }
       }),

@@ -18,7 +18,7 @@ import {
   secretPlace,
   type Webhooks,
 } from "@runlease/core/Webhooks"
-import { DateTime, Effect, Either, Encoding, Function, Order, Redacted } from "effect"
+import { DateTime, Effect, Either, Encoding, Order, Redacted } from "effect"
 import type { RunCommits, RunOperation } from "../commit/RunCommits.js"
 import * as StoreMetrics from "../commit/StoreMetrics.js"
 import type { Wakeups } from "../commit/Wakeups.js"
@@ -32,24 +32,12 @@ import {
 } from "../rows/Records.js"
 import type { RunStore } from "../rows/RunStore.js"
 import * as StoreReads from "../rows/StoreReads.js"
+import * as RecordOperations from "./RecordOperations.js"
 import * as SealedSecrets from "../rules/SealedSecrets.js"
 import * as WebhookRules from "../rules/WebhookRules.js"
 
 type Endpoint = WebhookRules.EndpointRecord
 type Delivery = WebhookRules.DeliveryRecord
-
-/** An operation whose requests are decided one after the other. */
-export const inTurn = <Request, A, E, X>(
-  name: string,
-  decide: (
-    request: Request,
-    batch: Parameters<RunOperation<Request, A, A, E, X>["decide"]>[1],
-  ) => Effect.Effect<Either.Either<A, E>, X>,
-): RunOperation<Request, A, A, E, X> => ({
-  name,
-  decide: (requests, batch) => Effect.forEach(requests, (request) => decide(request, batch)),
-  answer: Function.identity,
-})
 
 interface Creation extends RecordRef {
   readonly definition: WebhookRules.EndpointDefinition
@@ -58,7 +46,7 @@ interface Creation extends RecordRef {
 }
 
 const create = <X>() =>
-  inTurn<Creation, Endpoint, InvalidEndpoint, X>(
+  RecordOperations.inTurn<Creation, Endpoint, InvalidEndpoint, X>(
     "Webhooks.create",
     ({ createdBy, definition, id, projectId, sealed }, { now, rows }) =>
       Effect.gen(function* () {
@@ -84,26 +72,11 @@ const create = <X>() =>
       }),
   )
 
-/** A change of one endpoint. `null` removes it. */
-interface Change extends RecordRef {
-  readonly change: (record: Endpoint, now: number) => Either.Either<Endpoint | null, InvalidEndpoint>
-}
-
 const change = <X>() =>
-  inTurn<Change, Endpoint, EndpointNotFound | InvalidEndpoint, X>(
+  RecordOperations.change<Endpoint, InvalidEndpoint, EndpointNotFound, X>(
     "Webhooks.change",
-    ({ change: apply, ...ref }, { now, rows }) =>
-      Effect.gen(function* () {
-        const records = rows.records(endpoints)
-        const found = yield* records.find(ref)
-        if (found === undefined) return Either.left(new EndpointNotFound({ endpointId: ref.id }))
-        const changed = apply(found.record, now)
-        if (Either.isLeft(changed)) return Either.left(changed.left)
-        const { key } = found
-        const record = changed.right
-        yield* records.write(record === null ? { removed: [key] } : { updated: [{ key, record }] })
-        return Either.right(record ?? found.record)
-      }),
+    endpoints,
+    (endpointId) => new EndpointNotFound({ endpointId }),
   )
 
 interface Test extends RecordRef {
@@ -111,15 +84,17 @@ interface Test extends RecordRef {
 }
 
 const test = <X>() =>
-  inTurn<Test, Delivery, EndpointNotFound, X>("Webhooks.test", ({ event, ...ref }, { now, rows }) =>
-    Effect.gen(function* () {
-      const found = yield* rows.records(endpoints).find(ref)
-      if (found === undefined) return Either.left(new EndpointNotFound({ endpointId: ref.id }))
-      const data = { endpoint_id: ref.id, project_id: ref.projectId }
-      const record = WebhookRules.message(found.record, { type: "test", key: event, data }, now)
-      yield* rows.records(deliveries).write({ inserted: [record] })
-      return Either.right(record)
-    }),
+  RecordOperations.inTurn<Test, Delivery, EndpointNotFound, X>(
+    "Webhooks.test",
+    ({ event, ...ref }, { now, rows }) =>
+      Effect.gen(function* () {
+        const found = yield* rows.records(endpoints).find(ref)
+        if (found === undefined) return Either.left(new EndpointNotFound({ endpointId: ref.id }))
+        const data = { endpoint_id: ref.id, project_id: ref.projectId }
+        const record = WebhookRules.message(found.record, { type: "test", key: event, data }, now)
+        yield* rows.records(deliveries).write({ inserted: [record] })
+        return Either.right(record)
+      }),
   )
 
 interface Retry {
@@ -130,7 +105,7 @@ interface Retry {
 }
 
 const retry = <X>() =>
-  inTurn<Retry, ReadonlyArray<Delivery>, never, X>(
+  RecordOperations.inTurn<Retry, ReadonlyArray<Delivery>, never, X>(
     "Webhooks.retry",
     ({ dead, ids, projectId }, { now, rows }) =>
       Effect.gen(function* () {
@@ -264,7 +239,7 @@ const settle = <X>(): RunOperation<Settlement, StoreMetrics.Attempted | undefine
 export const queue = <X>(store: RunStore<X>, commits: RunCommits<X>, wakeups: Wakeups): DeliveryQueue => {
   const { read } = StoreReads.reading(store)
   const claim = commits.operation({
-    ...inTurn<ClaimDeliveries, Claimed, never, X>("Webhooks.claim", (request, batch) =>
+    ...RecordOperations.inTurn<ClaimDeliveries, Claimed, never, X>("Webhooks.claim", (request, batch) =>
       Effect.map(claimOne(request, batch), (claimed) => Either.right(claimed)),
     ),
     answer: (claimed) => {

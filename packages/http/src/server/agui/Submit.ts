@@ -23,12 +23,7 @@ export const find = (
 /** Passes an id by which a caller names what follows, but none in the space of derived ids, whether or not a run has it. */
 export const checkName = (id: Ids.RunId, field: string): Effect.Effect<void, Refusal.Refusal> =>
   Ids.isReservedRunId(id)
-    ? Refusal.make(
-        400,
-        "invalid_request",
-        `${field}: must not begin with runlease., schedule: or webhook:, as the ids do that the server derives; choose another`,
-        { field },
-      )
+    ? Refusal.make(400, "invalid_request", `${field}: ${Ids.reservedRunIdProblem}`, { field })
     : Effect.void
 
 /** Accepts a run of a thread, whose conversation is made where there is none. */

@@ -198,8 +198,8 @@ export const NeedsYou = ({ loaded }: { readonly loaded: Loaded | undefined }) =>
             action="See the rows"
             link={{ to: "/outbox" }}
           >
-            {refused === 1 ? "It stays" : "They stay"} until somebody inserts {refused === 1 ? "it" : "them"}{" "}
-            again or deletes {refused === 1 ? "it" : "them"}.
+            {refused === 1 ? "It stays" : "They stay"} until you retry or delete{" "}
+            {refused === 1 ? "it" : "them"}.
           </NeedRow>
         )}
         {failing.map((agent) => (

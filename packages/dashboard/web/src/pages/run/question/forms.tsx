@@ -129,7 +129,6 @@ export const SchemaForm = ({
   />
 )
 
-/** A field of several lines for the whole answer. */
 /** The password of another system, and not that of this page. */
 const SecretField = ({
   onChange,
@@ -156,6 +155,7 @@ const SecretField = ({
   </Labelled>
 )
 
+/** A field of several lines for the whole answer. */
 const TextArea = ({
   className = "",
   label,

@@ -1,15 +1,17 @@
 /**
- * What the refusals of webhooks say on the command line.
+ * The ports of webhooks for commands, whose refusals say what to do next.
  */
 import { Secrets, Webhooks, WebhookSources } from "@runlease/core"
 import * as SnakeCase from "@runlease/core/SnakeCase"
-import { CommandFailure, ExitCode, usage } from "./ExitCode.js"
+import { Effect } from "effect"
+import * as Settings from "../input/Settings.js"
+import { CommandFailure, ExitCode, usage } from "../output/ExitCode.js"
 
 const failure = ({ message }: Error, hint: string) =>
   new CommandFailure({ message, hint, exitCode: ExitCode.error })
 
 /** The failure of a command about webhooks, with what to do next. */
-export const explain = (error: unknown): unknown => {
+const explain = (error: unknown): unknown => {
   if (error instanceof Webhooks.InvalidEndpoint || error instanceof WebhookSources.InvalidSource) {
     return usage(`${SnakeCase.snakeCase(error.field)}: ${error.message}`)
   }
@@ -30,3 +32,9 @@ export const explain = (error: unknown): unknown => {
   }
   return error
 }
+
+/** Provides the ports over the connection. A refusal says what to do next. */
+export const withClient =
+  (connection: Settings.Connection) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.mapError(Settings.withClient(connection)(effect), explain)
