@@ -1,5 +1,5 @@
 /**
- * Spin searches every state of the lease protocol within bounds. It also finds what is wrong with each deliberate fault. A third of these
+ * Spin searches every state of the lease protocol within bounds. It also finds what is wrong with each deliberate fault. A sixth of these
  * searches runs for a commit, chosen by its hash, and all of them by `pnpm test:nightly`.
  */
 import { describe, expect, it } from "@effect/vitest"

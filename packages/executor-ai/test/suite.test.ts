@@ -4,6 +4,7 @@ import { Effect, Match, Stream } from "effect"
 import { readdir } from "node:fs/promises"
 import * as ModelRuns from "./ModelRuns.js"
 import * as ModelServer from "./ModelServer.js"
+import * as Searches from "../../testkit/test/Searches.js"
 
 const flood = function* () {
   for (let n = 0; ; n++) yield `${n} and on and on `
@@ -64,7 +65,8 @@ const descriptors = Effect.map(
   (names) => names.length,
 )
 
-for (const protocol of ModelRuns.protocols) {
+// The parts of the executor above a protocol are the same, and other files use each protocol: a commit takes one of the three.
+for (const protocol of Searches.oneOf(ModelRuns.protocols)) {
   ExecutorSuite.suite(
     `model, ${protocol}`,
     make(protocol),

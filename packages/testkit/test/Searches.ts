@@ -1,8 +1,8 @@
 /**
  * How far the random searches of the tests go, and where they begin.
  *
- * The seed is the hash of the commit, so each commit searches elsewhere, and the same commit always searches the same. The tests run a third
- * of the cases. `pnpm test:nightly` runs all of them by another seed each time. `RUNLEASE_SEARCH=SEED/third` and `RUNLEASE_SEARCH=SEED/all`
+ * The seed is the hash of the commit, so each commit searches elsewhere, and the same commit always searches the same. The tests run a sixth
+ * of the cases. `pnpm test:nightly` runs all of them by another seed each time. `RUNLEASE_SEARCH=SEED/sixth` and `RUNLEASE_SEARCH=SEED/all`
  * run those of a seed.
  */
 import { execFileSync } from "node:child_process"
@@ -11,7 +11,7 @@ import { createHash } from "node:crypto"
 /** `seed` is below 2^28. */
 export interface Searches {
   readonly seed: number
-  readonly extent: "third" | "all"
+  readonly extent: "sixth" | "all"
 }
 
 const seedOfText = (text: string): number =>
@@ -37,9 +37,9 @@ export const seedOfCommit = (folder: string): number => {
 
 /** What a value of `RUNLEASE_SEARCH` says. */
 export const read = (text: string): Searches => {
-  const [, seed, extent] = /^(\d{1,9})\/(third|all)$/.exec(text) ?? []
-  if (seed === undefined) throw new Error(`RUNLEASE_SEARCH must be such as 42/third or 42/all, not ${text}`)
-  return { seed: Number(seed), extent: extent === "all" ? "all" : "third" }
+  const [, seed, extent] = /^(\d{1,9})\/(sixth|all)$/.exec(text) ?? []
+  if (seed === undefined) throw new Error(`RUNLEASE_SEARCH must be such as 42/sixth or 42/all, not ${text}`)
+  return { seed: Number(seed), extent: extent === "all" ? "all" : "sixth" }
 }
 
 const repository = new URL("../../..", import.meta.url).pathname
@@ -47,7 +47,7 @@ const repository = new URL("../../..", import.meta.url).pathname
 /** The searches of this process. */
 export const current: Searches =
   process.env["RUNLEASE_SEARCH"] === undefined
-    ? { seed: seedOfCommit(repository), extent: "third" }
+    ? { seed: seedOfCommit(repository), extent: "sixth" }
     : read(process.env["RUNLEASE_SEARCH"])
 
 /** The value of `RUNLEASE_SEARCH` that searches the same. */
@@ -57,13 +57,16 @@ export const show = ({ extent, seed }: Searches): string => `${seed}/${extent}`
 export const seedOf = (search: string, { seed }: Searches = current): number =>
   seedOfText(`${seed} ${search}`)
 
+/** A commit runs one case of so many. */
+const part = 6
+
 /** How many of the cases run. */
 export const some = (cases: number, { extent }: Searches = current): number =>
-  extent === "all" ? cases : Math.ceil(cases / 3)
+  extent === "all" ? cases : Math.ceil(cases / part)
 
-/** Those of the cases that run. Three seeds that follow each other run all of them. */
+/** Those of the cases that run. Six seeds that follow each other run all of them. */
 export const chosen = <A>(cases: ReadonlyArray<A>, { extent, seed }: Searches = current): ReadonlyArray<A> =>
-  extent === "all" ? cases : cases.filter((_, index) => index % 3 === seed % 3)
+  extent === "all" ? cases : cases.filter((_, index) => index % part === seed % part)
 
 /** One of the cases, or all of them: for few cases, each of which is long. */
 export const oneOf = <A>(cases: ReadonlyArray<A>, { extent, seed }: Searches = current): ReadonlyArray<A> =>

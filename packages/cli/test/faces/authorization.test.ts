@@ -39,6 +39,15 @@ const [head = [], ...rows] = matrix
 
 const guide = new URL("../../../../docs/security.md", import.meta.url)
 
+/**
+ * A commit tries a sixth of the senders without a token that is valid, and of those of another project, at each endpoint, and each sender
+ * at a sixth of the endpoints. Those of the project are all tried at all endpoints.
+ */
+const searchesAt = (index: number): Searches.Searches => ({
+  ...Searches.current,
+  seed: Searches.current.seed + index,
+})
+
 /** Gives names to what the requests of a test make. */
 const makeCounter = (prefix: string) => {
   let count = 0
@@ -247,18 +256,38 @@ describe("the authorization matrix", () => {
           return found
         })
 
-      const found = yield* Effect.forEach(endpoints, (endpoint) =>
+      const columns = Object.entries(known)
+      const ofProject = columns.filter(([name]) => !name.startsWith("f-"))
+      const foreigners = columns.filter(([name]) => name.startsWith("f-"))
+
+      const found = yield* Effect.forEach(endpoints, (endpoint, index) =>
         Effect.gen(function* () {
           // Gives back what tokens that are not valid have cost their address.
           yield* clock.jump(1300)
-          const ofNobody = yield* Effect.forEach(Object.values(nobodies), (sender) =>
-            cell(endpoint, () => Effect.succeed(sender)),
+          const searches = searchesAt(index)
+          const ofNobody = yield* Effect.forEach(
+            Searches.chosen(Object.values(nobodies), searches),
+            (sender) => cell(endpoint, () => Effect.succeed(sender)),
           )
-          const others = yield* Effect.forEach(Object.values(known), (sender) => cell(endpoint, sender))
-          return [endpoint.name, Array.from(new Set(ofNobody)).join("/"), ...others]
+          const others = yield* Effect.forEach(
+            [...ofProject, ...Searches.chosen(foreigners, searches)],
+            ([name, sender]) => Effect.map(cell(endpoint, sender), (found) => [name, found] as const),
+          )
+          return { name: endpoint.name, nobody: Array.from(new Set(ofNobody)).join("/"), others }
         }),
       )
-      deepStrictEqual(found, rows)
+      deepStrictEqual(
+        found,
+        found.map(({ name, others }) => {
+          const row = rows.find(([endpoint]) => endpoint === name) ?? []
+          const expected = (column: string) => row[head.indexOf(column)] ?? "no cell"
+          return {
+            name,
+            nobody: expected("nobody"),
+            others: others.map(([column]) => [column, expected(column)] as const),
+          }
+        }),
+      )
     }))
 
   test("is the same for things of another project as for things that do not exist", () =>
@@ -269,8 +298,7 @@ describe("the authorization matrix", () => {
       const newNames = makeNewNames(own)
       const freshName = makeCounter("new-")
       for (const [index, endpoint] of endpoints.filter(isCompared).entries()) {
-        // A commit compares a third of the senders at each endpoint, and each sender at a third of the endpoints.
-        const searches = { ...Searches.current, seed: Searches.current.seed + index }
+        const searches = searchesAt(index)
         for (const project of referencesIn(endpoint, own.project)) {
           const sendersOf = (names: Requests.Names) => [
             foreign.key,

@@ -534,7 +534,7 @@ const everything = (endpoint: Endpoint, parts: Readonly<Record<string, string>>,
   ] satisfies ReadonlyArray<Sent>
 }
 
-/** Those of `everything` that a commit sends. Each kind of request goes to a third of the endpoints, and each endpoint gets a third of them. */
+/** Those of `everything` that a commit sends. Each kind of request goes to a sixth of the endpoints, and each endpoint gets a sixth of them. */
 const some = (endpoint: Endpoint, parts: Readonly<Record<string, string>>, key: string) =>
   Searches.chosen(everything(endpoint, parts, key), {
     ...Searches.current,

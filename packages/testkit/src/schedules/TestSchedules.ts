@@ -46,11 +46,11 @@ export const ticksOf = (id: ScheduleId) =>
 export const statusesOf = (id: ScheduleId) =>
   Effect.map(runsOf(id), (runs) => runs.map(({ status }) => status))
 
-/** Lets so much time pass, a third of a minute at a time. */
+/** Lets so much time pass, half a minute at a time. */
 export const pass = (duration: Duration.DurationInput) =>
   Effect.repeatN(
-    Effect.zipRight(TestClock.adjust("20 seconds"), TestRuns.settle),
-    Math.ceil(Duration.toSeconds(duration) / 20) - 1,
+    Effect.zipRight(TestClock.adjust("30 seconds"), TestRuns.settle),
+    Math.ceil(Duration.toSeconds(duration) / 30) - 1,
   )
 
 /** Lets time pass until the schedule has ticked at the n-th minute. */
@@ -58,7 +58,7 @@ export const passTick = (id: ScheduleId, index: number) =>
   TestRuns.eventually(
     get(id),
     ({ nextNominal }) => nextNominal === null || DateTime.toEpochMillis(nextNominal) > index * 60_000,
-    { step: "10 seconds", within: "10 minutes" },
+    { step: "30 seconds", within: "10 minutes" },
   )
 
 /** The tick of the n-th minute. */
