@@ -6,6 +6,7 @@ import { existsSync } from "node:fs"
 import path from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { programs } from "../../packages/cli/checkout/bundle.mjs"
+import * as Searches from "../../packages/testkit/test/Searches.js"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 
@@ -43,8 +44,8 @@ const examples = [
   "github-issue-agent",
 ]
 
-/** The examples with agents of other frameworks, which are a workspace of their own. */
-const frameworks = ["openai-agents", "tool-loop-agent", "langgraph", "mastra"].map(
+/** The examples with agents of other frameworks, which are a workspace of their own. Each is dear, so a commit starts one of them. */
+const frameworks = Searches.oneOf(["openai-agents", "tool-loop-agent", "langgraph", "mastra"]).map(
   (name) => `frameworks/${name}`,
 )
 

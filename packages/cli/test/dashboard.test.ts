@@ -5,6 +5,7 @@ import { Effect, Layer } from "effect"
 import * as Browser from "./Browser.js"
 import { cancel, shows, Stage, statusOf, submit, visit } from "./DashboardStage.js"
 import { json, run } from "./Processes.js"
+import * as Searches from "../../testkit/test/Searches.js"
 
 layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
   excludeTestServices: true,
@@ -240,7 +241,7 @@ layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
     }),
   )
 
-  for (const look of ["light", "dark", "phone"] as const) {
+  for (const look of Searches.oneOf(["light", "dark", "phone"] as const)) {
     scoped(`axe finds nothing on any page, ${look}`, () =>
       Effect.gen(function* () {
         const { faults, page } = yield* visit(look)

@@ -3,6 +3,7 @@ import { expect, layer } from "@effect/vitest"
 import { Array as Arrays, Clock, Console, Effect, Random } from "effect"
 import { connect, counter, counts, type Ports, startWorker, submit, until, wholeLog } from "./FaultRoom.js"
 import { jsonLines, room } from "./Processes.js"
+import * as Searches from "../../testkit/test/Searches.js"
 
 const size = 100
 const kills = 4
@@ -25,7 +26,7 @@ const completedCount = ({ runs }: Ports) =>
   )
 
 layer(NodeContext.layer, { excludeTestServices: true })("workers killed at random", (it) => {
-  it.scoped("complete every run once", () =>
+  it.scoped.runIf(Searches.plays("faults-load"))("complete every run once", () =>
     Effect.gen(function* () {
       const { cwd, env } = yield* room
       const ports = yield* connect(env)

@@ -9,6 +9,7 @@ import { Array, Clock, Console, Effect, Fiber, Redacted, Schedule, Schema } from
 import * as Bundle from "../checkout/bundle.mjs"
 import { connect, submit, until, wholeLog } from "./FaultRoom.js"
 import { folder, has, json, start } from "./Processes.js"
+import * as Searches from "../../testkit/test/Searches.js"
 
 const executor = Effect.promise(() => Bundle.fixture(new URL("fixtures/noted.ts", import.meta.url)))
 const apiKey = "rlk_fleet"
@@ -77,7 +78,7 @@ const migrateToNext = (database: string) =>
   )
 
 layer(NodeContext.layer, { excludeTestServices: true })("a fleet on one database", (it) => {
-  it.scoped(
+  it.scoped.runIf(Searches.plays("fleet"))(
     "shares the runs evenly and ends each once, through killed servers and workers and a rolling upgrade",
     () =>
       Effect.gen(function* () {

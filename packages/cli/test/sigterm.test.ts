@@ -16,6 +16,7 @@ import {
   write,
 } from "./Processes.js"
 import { holding, type Seen } from "./Proxies.js"
+import * as Searches from "../../testkit/test/Searches.js"
 
 /** Runs of agent `quick` end at once, others when a file `go` exists. */
 const patient = `import { existsSync } from "node:fs"
@@ -87,8 +88,10 @@ layer(Served.layer, { excludeTestServices: true })("SIGTERM", (it) => {
   it.scoped("at any request of a worker and at its answer loses no run and counts no attempt", () =>
     Effect.gen(function* () {
       const { env, letGo, ports, statusOf, worker } = yield* onProject
-      const moments = points.flatMap(([name, path, text]) =>
-        (["request", "answer"] as const).map((phase) => ({ name: `${name} ${phase}`, path, phase, text })),
+      const moments = Searches.chosen(
+        points.flatMap(([name, path, text]) =>
+          (["request", "answer"] as const).map((phase) => ({ name: `${name} ${phase}`, path, phase, text })),
+        ),
       )
       const runIds = yield* Effect.forEach(moments, ({ name, path, phase, text }) =>
         Effect.gen(function* () {

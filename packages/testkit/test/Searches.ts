@@ -72,6 +72,10 @@ export const chosen = <A>(cases: ReadonlyArray<A>, { extent, seed }: Searches = 
 export const oneOf = <A>(cases: ReadonlyArray<A>, { extent, seed }: Searches = current): ReadonlyArray<A> =>
   extent === "all" ? cases : [cases[seed % cases.length]!]
 
+/** Whether a search that has no cases runs: half of the commits play it. For processes that are killed at random, each of which is dear. */
+export const plays = (search: string, searches: Searches = current): boolean =>
+  searches.extent === "all" || seedOf(search, searches) % 2 === 0
+
 /** The options of `PropertySuite`, for a search of so many histories. */
 export const histories = (search: string, runs: number) => ({ runs: some(runs), seed: seedOf(search) })
 

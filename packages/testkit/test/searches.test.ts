@@ -56,6 +56,13 @@ describe("random searches", () => {
     expect(Searches.oneOf(["a", "b"], { seed: 7, extent: "all" })).toEqual(["a", "b"])
   })
 
+  it("without cases run in half of the commits, and always where all run", () => {
+    const commits = Array.from({ length: 1000 }, (_, seed) => seed)
+    const played = commits.filter((seed) => Searches.plays("kills", { seed, extent: "sixth" })).length
+    expect(Math.abs(played - 500)).toBeLessThan(100)
+    expect(commits.every((seed) => Searches.plays("kills", { seed, extent: "all" }))).toBe(true)
+  })
+
   it("of one seed have seeds of their own, and a sixth of the cases", () => {
     const searches: Searches.Searches = { seed: 42, extent: "sixth" }
     expect(Searches.seedOf("SQLite", searches)).not.toBe(Searches.seedOf("memory", searches))
