@@ -7,13 +7,18 @@ import projects from "./vitest.workspace.js"
 
 const workers = availableParallelism() * 2
 
-/** A file that only runs a suite is short and takes long: first in a project, so that no worker waits for it at the end. */
-const isShort = ({ moduleId }: TestSpecification) => statSync(moduleId).size < 1_000
+/** Files that take more than a minute. */
+const long =
+  /(postgresControlPlane|sigterm|dashboard(-flow|-webhooks)?|endpoints|examples\/test\/examples|copilotkit\/test\/page|demo|doctor|turns|model)\.test\.ts$/
 
-class SuitesFirst extends BaseSequencer {
+/** A file that only runs a suite is short and takes long. */
+const isShort = (moduleId: string) => statSync(moduleId).size < 1_000
+
+/** What takes long comes first in a project, so that no worker waits for it at the end. */
+class LongFirst extends BaseSequencer {
   override async sort(files: Array<TestSpecification>): Promise<Array<TestSpecification>> {
-    const sorted = await super.sort(files)
-    return [...sorted.filter(isShort), ...sorted.filter((file) => !isShort(file))]
+    const rank = ({ moduleId }: TestSpecification) => (long.test(moduleId) ? 0 : isShort(moduleId) ? 1 : 2)
+    return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b))
   }
 }
 
@@ -21,7 +26,7 @@ export default defineConfig({
   test: {
     projects,
     reporters: ["default", new Reporter()],
-    sequence: { sequencer: SuitesFirst },
+    sequence: { sequencer: LongFirst },
     // Tests wait for leases, processes and databases a third of their time, so there are more files at once than cores.
     maxWorkers: workers,
     // A worker that vitest ends for being idle may have got the next file already, which then fails.

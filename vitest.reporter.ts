@@ -57,7 +57,7 @@ export default class implements Reporter {
     this.#startedAt = performance.now()
     this.#files = specifications.length
     this.#done = this.#passed = this.#failed = 0
-    this.#isFirst = this.#vitest!.config.project.includes("first-*") && this.#files >= leastFiles
+    this.#isFirst = this.#vitest!.config.project.includes("first") && this.#files >= leastFiles
     if (this.#isFirst)
       this.#log(`${this.#files} files with a test of every kind: about 4 minutes on two cores.`)
     if (!process.stdout.isTTY) this.#timer = setInterval(() => this.#progress(), every).unref()

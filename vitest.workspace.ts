@@ -1,55 +1,38 @@
 import type { TestProjectConfiguration } from "vitest/config"
 
-/** Test files that share processes. Each group loads libraries and compiles sources once for itself, so there are few. */
-interface Group {
-  readonly all: ReadonlyArray<string>
-  readonly except?: ReadonlyArray<string>
-  /** The files of `pnpm test`. */
-  readonly first: ReadonlyArray<string>
-  /** In milliseconds, for what hangs; a machine that is busy with much else is only slow. */
-  readonly testTimeout: number
-}
+const all = [
+  "packages/*/test/**/*.test.ts",
+  "deploy/test/**/*.test.ts",
+  "docs/model/test/**/*.test.ts",
+  "examples/**/test/**/*.test.ts",
+]
 
-/**
- * `first` has each package, and each kind of thing once: `pnpm test`. The rest is every other file: `pnpm test:all` runs both.
- */
-const groups: Readonly<Record<string, Group>> = {
-  packages: {
-    all: ["packages/*/test/**/*.test.ts"],
-    first: [
-      "packages/{core,store}/test/**/!(cronTime).test.ts",
-      "packages/{dashboard,docs,executor-ag-ui,process,test-postgres}/test/**/*.test.ts",
-      "packages/workflow/test/**/!(lost).test.ts",
-      "packages/executor-command/test/{CommandExecutor,Output,conformance,steps}.test.ts",
-      "packages/executor-acp/test/{Answers,Messages,Obligations,Protocol,Updates}.test.ts",
-      "packages/executor-ai/test/{AiExecutor,client-tools,errors,prompt,side-effects,tools,usage}.test.ts",
-      "packages/sql/test/{checks,claims,durability,families,files,migrations,plans,sqlite}.test.ts",
-      "packages/sql/test/postgres{Families,Races,Servers,Statements}.test.ts",
-      "packages/http/test/agui/{Obligations,PlainDelta,requests}.test.ts",
-      "packages/http-mcp/test/rules.test.ts",
-      "packages/http/test/{bodies,claimedRun,contract,exchange,hotRoutes,interrupts,mount,public}.test.ts",
-      "packages/http/test/{runPage,session,stream,strict,verdicts,views}.test.ts",
-      "packages/testkit/test/{EventOrder,JumpClock,TestRuns,TokenCache,agUiOrder,executor,few,historyChecker,worker}.test.ts",
-      "packages/cli/test/faces/openapi.test.ts",
-      "packages/cli/test/{browser,dashboard-mount,executors,faults-worker,flags,help,programs,startup,walk}.test.ts",
-      "examples/testing/test/**/*.test.ts",
-    ],
-    testTimeout: 300_000,
-  },
-  examples: {
-    all: ["deploy/test/**/*.test.ts", "docs/model/test/**/*.test.ts", "examples/**/test/**/*.test.ts"],
-    except: ["examples/testing/**"],
-    first: [],
-    // A search takes millions of states, and each program of the docs is a process of its own.
-    testTimeout: 900_000,
-  },
-}
+/** Each package, and each kind of thing once: `pnpm test`. */
+const first = [
+  "packages/{core,store}/test/**/!(cronTime).test.ts",
+  "packages/{dashboard,docs,executor-ag-ui,process,test-postgres}/test/**/*.test.ts",
+  "packages/workflow/test/**/!(lost).test.ts",
+  "packages/executor-command/test/{CommandExecutor,Output,conformance,steps}.test.ts",
+  "packages/executor-acp/test/{Answers,Messages,Obligations,Protocol,Updates}.test.ts",
+  "packages/executor-ai/test/{AiExecutor,client-tools,errors,prompt,side-effects,tools,usage}.test.ts",
+  "packages/sql/test/{checks,claims,durability,families,files,migrations,plans,sqlite}.test.ts",
+  "packages/sql/test/postgres{Families,Races,Servers,Statements}.test.ts",
+  "packages/http/test/agui/{Obligations,PlainDelta,requests}.test.ts",
+  "packages/http-mcp/test/rules.test.ts",
+  "packages/http/test/{bodies,claimedRun,contract,exchange,hotRoutes,interrupts,mount,public}.test.ts",
+  "packages/http/test/{runPage,session,stream,strict,verdicts,views}.test.ts",
+  "packages/testkit/test/{EventOrder,JumpClock,TestRuns,TokenCache,agUiOrder,executor,few,historyChecker,worker}.test.ts",
+  "packages/cli/test/faces/openapi.test.ts",
+  "packages/cli/test/{browser,dashboard-mount,executors,faults-worker,flags,help,programs,startup,walk}.test.ts",
+  "examples/testing/test/**/*.test.ts",
+]
 
+/** Its files run side by side, and share processes: libraries and sources are loaded once for all. `testTimeout`: in milliseconds, for what hangs. */
 const projectOf = (
   name: string,
-  { testTimeout }: Group,
+  testTimeout: number,
   include: ReadonlyArray<string>,
-  except: ReadonlyArray<string>,
+  except: ReadonlyArray<string> = [],
 ): TestProjectConfiguration => ({
   // The component of a page has no import of React.
   esbuild: { jsx: "automatic" },
@@ -68,10 +51,10 @@ const projectOf = (
   },
 })
 
-/** The files of one project run side by side, and the projects one after the other. */
-const projects: Array<TestProjectConfiguration> = Object.entries(groups).flatMap(([name, group]) => [
-  ...(group.first.length === 0 ? [] : [projectOf(`first-${name}`, group, group.first, [])]),
-  projectOf(`rest-${name}`, group, group.all, [...(group.except ?? []), ...group.first]),
-])
+/** `pnpm test:all` runs both. In the rest, a search takes millions of states, and each program of the docs is a process of its own. */
+const projects: Array<TestProjectConfiguration> = [
+  projectOf("first", 300_000, first),
+  projectOf("rest", 900_000, all, first),
+]
 
 export default projects

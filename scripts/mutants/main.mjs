@@ -17,7 +17,7 @@ const help = `npx pnpm@10 mutants [options]
   --only PATH:LINE  instead, all that start on this line
   --files GLOB      test files that may find them, several times for several
                     (packages/{core,testkit,sql,http}/test/**)
-  --project NAME    projects of vitest.workspace.ts, such as first-*
+  --project NAME    projects of vitest.workspace.ts, such as first
   --tests FILE      a list in JSON of { "file", "test" }: no other tests; "test" is a regular expression of names, all when absent
   --most SECONDS    of the tests of one mutant, the quickest first (300)
   --patience SECONDS
