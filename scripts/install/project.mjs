@@ -7,12 +7,14 @@ export const fail = (message) => {
   throw new Error(message)
 }
 
-export const run = (command, args, cwd, env = process.env) =>
+/** `input` is what a person types. */
+export const run = (command, args, cwd, env = process.env, input = "") =>
   execFileSync(command, args, {
     cwd,
     env,
+    input,
     encoding: "utf8",
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["pipe", "pipe", "inherit"],
     maxBuffer: 2 ** 26,
   })
 

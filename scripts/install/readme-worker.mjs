@@ -36,7 +36,7 @@ export const checkReadmeWorker = (root, packed, node, env) => {
   const [, start] = /^`npx (tsx \S+)` starts it/m.exec(readme)
   const worker = spawn("npx", start.split(" "), { cwd: folder, env, stdio: "ignore", detached: true })
   try {
-    const output = run("npx", submit.split(" "), folder, env)
+    const output = run("npx", submit.split(" "), folder, env, "yes\n")
     if (!output.includes(shown)) fail(`the program of the README shows: ${output}`)
   } finally {
     process.kill(-worker.pid)

@@ -3,6 +3,7 @@
  */
 import { relative } from "node:path"
 import * as Choices from "./Choices.js"
+import type { Packed } from "./Packed.js"
 import * as PackageManager from "./PackageManager.js"
 import * as Project from "./Project.js"
 
@@ -40,17 +41,20 @@ const nextSteps = (
 
 /**
  * Makes the project. A terminal gets questions for what `options` leaves out, unless it says yes to all; anything else gets defaults, which are
- * printed.
+ * printed. `pack` makes the files of packages that are not those of the registry, after the choices are made.
  *
  * Throws: `Refusal`, before anything is written; `Cancelled`. A failed installation leaves the project, and the next steps repeat it.
  */
-export const run = async (options: Choices.ProjectOptions): Promise<void> => {
+export const run = async (
+  options: Choices.ProjectOptions,
+  pack: () => ReadonlyArray<Packed> = () => [],
+): Promise<void> => {
   Choices.check(options)
   const manager = PackageManager.fromUserAgent(process.env["npm_config_user_agent"])
   const isInteractive = process.stdin.isTTY === true && process.stdout.isTTY === true && !options.yes
   const choices = isInteractive ? await Choices.prompt(options, manager) : Choices.assume(options)
   for (const line of choices.assumed) console.log(`Default: ${line}`)
-  Project.write(choices.folder, choices.template.name, manager === "pnpm")
+  Project.write(choices.folder, choices.template.name, manager === "pnpm", pack())
   console.log(`Made ${choices.folder}: ${choices.template.title}, ${choices.template.hint}`)
   if (choices.install) console.log(`Installing with ${manager}; --no-install leaves it to you`)
   const isInstalled = choices.install && (await PackageManager.install(manager, choices.folder))

@@ -14,6 +14,7 @@ import {
 import { builtinModules } from "node:module"
 import { basename, dirname, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
+import * as Packed from "./Packed.js"
 import { Refusal } from "./Refusal.js"
 
 const packageFile = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url))
@@ -102,8 +103,13 @@ const renamed: ReadonlyArray<readonly [string, string]> = [
   ["_pnpm-workspace.yaml", "pnpm-workspace.yaml"],
 ]
 
-/** Writes the project into the folder, which it makes. */
-export const write = (folder: string, template: string, forPnpm: boolean): void => {
+/** Writes the project into the folder, which it makes. `packed` are the packages that it has as files. */
+export const write = (
+  folder: string,
+  template: string,
+  forPnpm: boolean,
+  packed: ReadonlyArray<Packed.Packed> = [],
+): void => {
   checkFree(folder)
   try {
     mkdirSync(folder, { recursive: true })
@@ -125,11 +131,18 @@ export const write = (folder: string, template: string, forPnpm: boolean): void 
     readonly dependencies: Dependencies
     readonly devDependencies: Dependencies
   }
+  const files = Packed.copy(folder, Object.keys(manifest.dependencies), packed)
+  const devFiles = Packed.copy(folder, Object.keys(manifest.devDependencies), packed)
   const made = {
     ...manifest,
     name: nameOf(folder),
-    dependencies: withRanges(manifest.dependencies),
-    devDependencies: withRanges(manifest.devDependencies),
+    dependencies: { ...withRanges(manifest.dependencies), ...files },
+    // A package that is in both is of the first.
+    devDependencies: Object.fromEntries(
+      Object.entries({ ...withRanges(manifest.devDependencies), ...devFiles }).filter(
+        ([name]) => !(name in files),
+      ),
+    ),
   }
   writeFileSync(file, `${JSON.stringify(made, null, 2)}\n`)
 }

@@ -54,6 +54,32 @@ describe("create-runlease", () => {
     }
   })
 
+  it("has files in the place of packages that are not on a registry, with those that they need", () => {
+    const packed = [
+      ["@runlease/core", []],
+      ["@runlease/sql", ["@runlease/core", "@runlease/store", "effect"]],
+      ["@runlease/store", ["@runlease/core"]],
+      ["@runlease/cli", ["@runlease/core", "@runlease/http"]],
+      ["@runlease/http", ["@runlease/core"]],
+      ["@runlease/workflow", ["@runlease/core"]],
+    ].map(([name, dependencies]) => {
+      const tarball = join(root, `${String(name).replace("@", "").replace("/", "-")}-0.1.0.tgz`)
+      writeFileSync(tarball, `the bytes of ${name}`)
+      return { name: name as string, dependencies: dependencies as ReadonlyArray<string>, tarball }
+    })
+    Project.write(join(root, "packed"), "worker", false, packed)
+    const { dependencies, devDependencies } = JSON.parse(read("packed", "package.json"))
+    const filesOf = (all: Readonly<Record<string, string>>) =>
+      Object.fromEntries(Object.entries(all).filter(([, range]) => range.startsWith("file:")))
+    const file = (name: string) => [`@runlease/${name}`, `file:vendor/runlease-${name}-0.1.0.tgz`]
+    expect(filesOf(dependencies)).toEqual(Object.fromEntries(["core", "sql", "store"].map(file)))
+    expect(filesOf(devDependencies)).toEqual(Object.fromEntries(["cli", "http"].map(file)))
+    expect(Object.keys(devDependencies)).not.toContain("@runlease/store")
+    expect(dependencies.effect).toMatch(/^\^3/)
+    expect(read("packed", "vendor", "runlease-http-0.1.0.tgz")).toBe("the bytes of @runlease/http")
+    expect(existsSync(join(root, "packed", "vendor", "runlease-workflow-0.1.0.tgz"))).toBe(false)
+  })
+
   it("takes defaults without a terminal, prints them, and names the commands of the package manager", () => {
     const { status, stdout } = create(["--no-install"], "pnpm/10.34.9 npm/? node/v20.20.2 linux x64")
     expect(status).toBe(0)

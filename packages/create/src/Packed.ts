@@ -1,0 +1,47 @@
+/**
+ * Packages as files, in the place of those of the registry. A checkout makes projects of its own packages with them.
+ */
+import { copyFileSync, mkdirSync } from "node:fs"
+import { basename, join } from "node:path"
+
+/** A packed package. `dependencies` are the names of all packages that it depends on. */
+export interface Packed {
+  readonly name: string
+  readonly dependencies: ReadonlyArray<string>
+  readonly tarball: string
+}
+
+/** The folder of a project that has the files. */
+const vendor = "vendor"
+
+/** Those of the packages that these names need, directly or through another one. */
+const neededBy = (names: Iterable<string>, packed: ReadonlyArray<Packed>): ReadonlySet<Packed> => {
+  const needed = new Set<Packed>()
+  const visit = (name: string): void => {
+    const found = packed.find((one) => one.name === name)
+    if (found === undefined || needed.has(found)) return
+    needed.add(found)
+    found.dependencies.forEach(visit)
+  }
+  for (const name of names) visit(name)
+  return needed
+}
+
+/**
+ * Copies the files that these dependencies need into the project. Returns the specifier of each by its name: an indirect dependency is one of
+ * the project too, since its range alone would be looked for in the registry.
+ */
+export const copy = (
+  folder: string,
+  dependencies: Iterable<string>,
+  packed: ReadonlyArray<Packed>,
+): Readonly<Record<string, string>> => {
+  const needed = neededBy(dependencies, packed)
+  if (needed.size > 0) mkdirSync(join(folder, vendor), { recursive: true })
+  return Object.fromEntries(
+    Array.from(needed, ({ name, tarball }) => {
+      copyFileSync(tarball, join(folder, vendor, basename(tarball)))
+      return [name, `file:${vendor}/${basename(tarball)}`]
+    }),
+  )
+}
