@@ -13,6 +13,7 @@ const guide = [
     text: "Start",
     items: [
       page("A first worker", "/first-worker"),
+      page("Test your agent", "/testing-your-agent"),
       page("What happens when", "/what-happens-when"),
       page("Comparison", "/comparison"),
     ],
