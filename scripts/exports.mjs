@@ -50,6 +50,7 @@ const shared = {
     "worker/Lease",
     "worker/LeaseRenewal",
     "worker/RenewalRounds",
+    "rehearsal/Rehearsal",
   ],
   store: ["rules/PendingObstacle", "rules/RetryEvent"],
 }

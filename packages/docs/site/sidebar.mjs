@@ -47,6 +47,7 @@ const guide = [
     items: [
       page("Steps, waits, children", "/durable-execution"),
       page("Schedules, limits, labels", "/flow"),
+      page("Change an agent that runs", "/changing-agents"),
       page("Choosing a lease length", "/lease-length"),
     ],
   },

@@ -13,6 +13,7 @@ const modules = {
   submit: () => import("./SubmitCommand.js"),
   watch: () => import("./WatchCommand.js"),
   runs: () => import("./RunsCommand.js"),
+  rehearse: () => import("./RehearseCommand.js"),
   conversations: () => import("./ConversationsCommand.js"),
   schedules: () => import("./SchedulesCommand.js"),
   resume: () => import("./ResumeCommand.js"),

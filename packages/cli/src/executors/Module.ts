@@ -138,7 +138,7 @@ const read = (path: string): Effect.Effect<unknown, CommandFailure> =>
   })
 
 /** The layer of the executor that the module at `path` exports, with its forms. */
-const load = (path: string): Effect.Effect<Layer.Layer<Executor.Executor>, CommandFailure> =>
+export const moduleLayer = (path: string): Effect.Effect<Layer.Layer<Executor.Executor>, CommandFailure> =>
   Effect.gen(function* () {
     const own = (yield* OwnModules).get(path)
     const module = yield* own === undefined ? read(path) : Effect.promise(own)
@@ -170,5 +170,5 @@ export const flag = ExecutorFlag.make({
   flag: "--module",
   example: "./my-worker.ts",
   options,
-  executor: ({ module }) => Option.map(module, load),
+  executor: ({ module }) => Option.map(module, moduleLayer),
 })

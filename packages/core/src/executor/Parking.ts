@@ -12,9 +12,10 @@ import type { Interrupts } from "../model/Interrupt.js"
 /** How long nothing may be in flight before the run is suspended: two steps in a row have a moment between them. */
 const quiet = Duration.millis(50)
 
-/** A step by its id, and the id of the step that it is in. */
+/** A step by its id, and the id of the step that it is in. `name`: that of the step; absent for a read of the control plane. */
 export interface Place {
   readonly id: string
+  readonly name?: string
   readonly within: string | undefined
 }
 
