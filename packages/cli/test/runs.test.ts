@@ -148,6 +148,47 @@ layer(Workers.layer.pipe(Layer.provideMerge(Served.layer)), {
     }),
   )
 
+  it.scoped("is forked with edits, which count as recorded and are listed", () =>
+    Effect.gen(function* () {
+      const settings = yield* Served
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const paid = fs.readFileString(path.join(settings.cwd, "paid"))
+      yield* fs.writeFileString(path.join(settings.cwd, "mended"), "")
+      yield* run(["submit", "--agent", "paying", "--id", "forked-1", "--watch", "go"], settings)
+      const before = yield* paid
+      const fork = (...flags: ReadonlyArray<string>) =>
+        run(["runs", "fork", "forked-1", "--after", "1", ...flags], settings)
+
+      const edited = ["--set", "step pay=null", "--message", "Shorter", "--id", "forked-2"]
+      expect((yield* fork(...edited)).stdout).toBe("forked-2\n")
+      expect((yield* run(["watch", "forked-2"], settings)).code).toBe(0)
+      expect(yield* paid).toBe(before)
+      const watched = yield* run(["watch", "forked-2"], settings)
+      expect(watched.stdout + watched.stderr).toMatch(
+        /fork of forked-1 after event 1 by API key [0-9a-f-]+, edited: step pay and the message of the user/,
+      )
+      const shown = yield* run(["runs", "get", "forked-2", "--json"], settings)
+      expect(json(shown.stdout)).toMatchObject({ parent_run_id: "forked-1" })
+
+      const unknown = yield* fork("--set", "step pya=1")
+      expect([unknown.code, unknown.stderr]).toEqual([
+        1,
+        expect.stringContaining("the run has no step of the name or id pya; it has pay"),
+      ])
+      for (const [set, words] of [
+        ["pay=1", "--set says what it edits"],
+        ["step pay={", "The value of --set 'step pay' is no JSON at line 1, column 2"],
+      ] as const) {
+        const refused = yield* fork("--set", set)
+        expect([refused.code, refused.stderr]).toEqual([64, expect.stringContaining(words)])
+      }
+      // Another agent does the same request.
+      yield* fork("--agent", "string", "--id", "forked-3")
+      expect((yield* run(["watch", "forked-3"], settings)).stdout).toContain("from a string")
+    }),
+  )
+
   it.scoped("goes on when its viewer leaves, and its processes end when it is cancelled", () =>
     Effect.gen(function* () {
       const settings = yield* Served

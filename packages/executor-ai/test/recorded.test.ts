@@ -287,6 +287,32 @@ for (const [name, controlPlane] of Object.entries(ModelWorkers.controlPlanes)) {
       ),
     )
 
+    it.scopedLive("of a fork has the edited result of a call and the edited text in its request", () =>
+      after(
+        [...text("m1", "First."), ...called("c1", "charge"), record(true, ["m1"], ["c1"])],
+        [{ texts: ["Done."] }, { texts: ["Done in the fork."] }],
+        ({ requests, runId }) =>
+          Effect.gen(function* () {
+            yield* ModelWorkers.untilStatus(runId, "completed")
+            const log = yield* Effect.flatMap(RunLog.RunLog, (all) => all.read({ runId }))
+            const recorded = log.find(({ event }) => event["name"] === "runlease.step")!
+            const runs = yield* Runs.Runs
+            const { run: forked } = yield* runs.fork(runId, {
+              after: recorded.eventId,
+              edits: [
+                { type: "tool", toolCallId: "c1", result: { refunded: true } },
+                { type: "text", messageId: "m1", text: "Edited." },
+              ],
+            })
+            yield* ModelWorkers.untilStatus(forked.runId, "completed")
+            strictEqual(requests.length, 2)
+            const request = JSON.stringify(requests[1]!.body)
+            for (const part of ["Edited.", "refunded"]) assertTrue(request.includes(part), request)
+            for (const part of ["First.", "charged it"]) assertTrue(!request.includes(part), request)
+          }),
+      ),
+    )
+
     it.scopedLive(
       "of a fork has what was recorded by its event in its request, and makes the calls after it anew",
       () =>

@@ -5,6 +5,7 @@ import {
   Access,
   Agent,
   ControlPlane,
+  Ids,
   Leases,
   RequestSnapshot,
   Run,
@@ -137,6 +138,41 @@ describe("a payload that fits no schema of its agent", () => {
       const snapshot = { ...RequestSnapshot.empty, input }
       const error = yield* Effect.flip(own.submit({ agentId: "review", snapshot }))
       deepStrictEqual([error._tag, "field" in error && error.field], ["InvalidSubmission", "input"])
+    }),
+  )
+
+  test(
+    "is refused in a fork that edits it, or that has another agent, in the process of the store too",
+    Effect.gen(function* () {
+      yield* registerForms("one", { review: Review.schemas.form })
+      const { json } = yield* submit(right)
+      const runId = Ids.RunId.make(json.run.run_id)
+      yield* call("POST", `/runs/${runId}/cancel`)
+      const free = yield* TestRuns.submit({
+        agentId: "other",
+        snapshot: { ...RequestSnapshot.empty, input: wrong },
+      })
+      const forked = (id: Ids.RunId, ...edits: ReadonlyArray<object>) =>
+        call("POST", `/runs/${id}/fork`, { body: { after_event_id: 1, edits } })
+      const edit = { type: "input", input: wrong } as const
+      const field = "edits.1.input"
+      deepStrictEqual((yield* forked(runId, { type: "agent", agent_id: "review" }, edit)).json, {
+        error: "edit_refused",
+        detail: `${field}: ${sentence}`,
+        field,
+      })
+      deepStrictEqual(
+        (yield* forked(free.runId, { type: "agent", agent_id: "review" })).json["field"],
+        "edits.0.agent_id",
+      )
+      deepStrictEqual((yield* forked(runId, { ...edit, input: { ...right, pull: 13 } })).status, 202)
+      deepStrictEqual((yield* forked(runId, { type: "agent", agent_id: "other" }, edit)).status, 202)
+
+      const refused = new Runs.EditRefused({ field: "edits.0.input", message: sentence })
+      const options = { after: Run.EventId.make(1), edits: [edit] }
+      deepStrictEqual(yield* Effect.flip((yield* Runs.Runs).fork(runId, options)), refused)
+      const own = Context.get(yield* Store, Runs.Runs)
+      deepStrictEqual(yield* Effect.flip(own.fork(runId, options)), refused)
     }),
   )
 

@@ -15,6 +15,7 @@ import * as Inbox from "./worker/Inbox.js"
 import * as Questions from "./worker/Questions.js"
 import * as Waits from "./worker/Waits.js"
 import * as Children from "./worker/Children.js"
+import * as ForkEdits from "./worker/ForkEdits.js"
 import * as Retries from "./worker/Retries.js"
 import * as StepOutput from "./worker/StepOutput.js"
 import * as StepsOnce from "./worker/StepsOnce.js"
@@ -26,6 +27,7 @@ const declareTests = (name: string, test: Declare): void => {
     StepsOnce.tests(test)
     StepOutput.tests(test)
     Retries.tests(test)
+    ForkEdits.tests(test)
     Waits.tests(test)
     Children.tests(test)
     Inbox.tests(test)

@@ -17,6 +17,7 @@ import { Chunk, Console, DateTime, Duration, Effect, Option, Stream } from "effe
 import * as Describe from "../help/Describe.js"
 import * as ApiClient from "../input/ApiClient.js"
 import * as Flag from "../input/Flag.js"
+import * as ForkEdits from "../input/ForkEdits.js"
 import { runId } from "../input/PositionalText.js"
 import * as RunFilterFlags from "../input/RunFilterFlags.js"
 import * as Settings from "../input/Settings.js"
@@ -313,21 +314,28 @@ const fork = Command.make(
     after: Flag.whole("after", { minimum: 1, maximum: Number.MAX_SAFE_INTEGER }).pipe(
       Options.withDescription("The event id up to which the new run has what was recorded"),
     ),
+    ...ForkEdits.flags,
     id: newRunId,
   },
   (options) =>
     Effect.gen(function* () {
       const runs = yield* Runs.Runs
+      const edits = yield* ForkEdits.editsOf(options)
       const { run } = yield* runs.fork(options.runId, {
         after: Run.EventId.make(options.after),
         publicId: Option.getOrUndefined(options.id),
+        edits,
       })
       yield* options.json ? Output.json(RunLines.toJson(run)) : Console.log(run.runId)
     }).pipe(Settings.withClient(options.connection)),
 ).pipe(
   Describe.command(
-    "Submit a run again that continues from an event of this one: what was recorded by then is not done again. Prints the id of the new run.",
-    ["runlease runs fork RUN --after 12"],
+    "Submit a run again that continues from an event of this one: what was recorded by then, and what is edited here, is not done again. Prints the id of the new run.",
+    [
+      "runlease runs fork RUN --after 12",
+      `runlease runs fork RUN --after 12 --set 'step search=["a"]' --set 'tool call_3={"ok": true}'`,
+      "runlease runs fork RUN --after 1 --message Shorter --agent writer",
+    ],
   ),
 )
 

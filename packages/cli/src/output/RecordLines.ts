@@ -7,6 +7,7 @@ import {
   ControlEvents,
   InboxMessage,
   RequestSnapshot,
+  RunEdits,
   StepRecord,
   TokenUsage,
 } from "@runlease/core"
@@ -116,6 +117,28 @@ const ofRetry = ({ answers, fromStart, records, runId }: RetryEvent.RetryOf): st
   return `retry of ${runId}, ${fromStart ? "from the start" : `keeps ${Phrases.list(begins)}`}`
 }
 
+const ofEdit = (edit: RunEdits.Listed): string => {
+  switch (edit.type) {
+    case "step":
+      return `step ${edit.step}`
+    case "tool":
+      return `tool call ${edit.tool_call_id}`
+    case "text":
+      return `text ${edit.message_id}`
+    case "answer":
+      return `answer to ${edit.interrupt_id}`
+    case "message":
+      return "the message of the user"
+    case "input":
+      return "the payload"
+    case "agent":
+      return `agent ${edit.agent_id} instead of ${edit.before}`
+  }
+}
+
+const ofEdits = ({ after, by, edits, run_id }: RunEdits.EditsEvent): string =>
+  `fork of ${run_id} after event ${after}${by === undefined ? "" : ` by ${by}`}, edited: ${Phrases.list(edits.map(ofEdit))}`
+
 const ofAnswer = ({
   approved,
   declined,
@@ -154,6 +177,7 @@ const readers: Readonly<Record<string, (event: AgentEvent.LogEvent) => Option.Op
   [TokenUsage.eventName]: reader(TokenUsage.TokenUsage, ofUsage),
   [InboxMessage.messageEventName]: (event) => Option.map(InboxMessage.fromEvent(event), ofMessage),
   [RetryEvent.retryEventName]: (event) => Option.map(RetryEvent.fromEvent(event), ofRetry),
+  [RunEdits.editsEventName]: (event) => Option.map(RunEdits.fromEvent(event), ofEdits),
   [AgentEvent.answeredEventName]: ofAnswered,
   [StepRecord.childEventName]: (event) => Option.map(ChildEvent.fromEvent(event), ofChild),
 }

@@ -6,14 +6,16 @@
  * A payload or a schema whose check may take long passes.
  */
 import { Context, Effect, Either } from "effect"
-import * as JsonSchemaCost from "../model/JsonSchemaCost.js"
+import * as JsonSchemaCheck from "../model/JsonSchemaCheck.js"
 import * as JsonSchemaProblem from "../model/JsonSchemaProblem.js"
 import * as Ids from "../model/Ids.js"
+import * as RequestSnapshot from "../model/RequestSnapshot.js"
 import type { ScheduleConfig } from "../model/Schedule.js"
 import type { ControlPlaneError } from "./ControlPlaneError.js"
 import * as AnswerCheck from "./AnswerCheck.js"
+import * as EditCheck from "./EditCheck.js"
 import { Leases } from "./Leases.js"
-import { InvalidSubmission, Runs, type SubmissionInput } from "./Runs.js"
+import { EditRefused, InvalidSubmission, Runs, type SubmissionInput } from "./Runs.js"
 import { InvalidSchedule, type NewSchedule, Schedules } from "./Schedules.js"
 import type { WorkerRegistry } from "./WorkerRegistry.js"
 import * as WorkersInContact from "./WorkersInContact.js"
@@ -28,21 +30,9 @@ export const scheduleField = "config.input"
 export const ofSchedule = ({ input, prompt }: ScheduleConfig = {}): unknown =>
   input === undefined && prompt === undefined ? {} : input
 
-type Check = (input: unknown) => string | undefined
-
 /** The check of an agent by the forms of its workers. */
-const checkOf = (byText: ReadonlyMap<string, object>): Check => {
-  const forms = Array.from(byText.values())
-  const sizes = forms.map((form) => JsonSchemaCost.ofSchema(form))
-  const size = sizes.reduce<number>((total, one) => total + (one ?? Number.POSITIVE_INFINITY), 0)
-  let checks: ReadonlyArray<Check> | undefined
-  return (input) => {
-    if (JsonSchemaCost.ofValue(input, JsonSchemaCost.fewSteps / size) === undefined) return undefined
-    checks ??= forms.map(JsonSchemaProblem.make)
-    const problems = checks.map((check) => check(input))
-    return problems.includes(undefined) ? undefined : problems[0]
-  }
-}
+const checkOf = (byText: ReadonlyMap<string, object>): JsonSchemaCheck.Check =>
+  JsonSchemaCheck.make(Array.from(byText.values()))
 
 type Problem = (agentId: string, input: unknown) => Effect.Effect<string | undefined, ControlPlaneError>
 
@@ -50,8 +40,8 @@ type Problem = (agentId: string, input: unknown) => Effect.Effect<string | undef
 const makeProblem = (ports: Context.Context<WorkerRegistry>): Effect.Effect<Problem> =>
   Effect.gen(function* () {
     const read = Effect.map(WorkersInContact.metadata(ports), (workers) => {
-      const checks = new Map<string, Check>()
-      return (agentId: string): Check => {
+      const checks = new Map<string, JsonSchemaCheck.Check>()
+      return (agentId: string): JsonSchemaCheck.Check => {
         const before = checks.get(agentId)
         if (before !== undefined) return before
         const check = checkOf(WorkersInContact.formsOf(workers, agentId))
@@ -109,6 +99,17 @@ const overRuns = (runs: Runs["Type"], refusalOf: Refuse): Runs["Type"] => ({
       const verdicts = yield* runs.submitMany(submissions.filter((_, index) => refusals[index] === undefined))
       let next = 0
       return refusals.map((refusal) => (refusal === undefined ? verdicts[next++]! : Either.left(refusal)))
+    }),
+  fork: (runId, options) =>
+    Effect.gen(function* () {
+      const edited = yield* EditCheck.payloadOf(runs, runId, options.edits ?? [])
+      if (edited !== undefined) {
+        const { agentId, field, input } = edited
+        const snapshot = { ...RequestSnapshot.empty, input }
+        const refusal = yield* refusalOf({ agentId, publicId: options.publicId, snapshot })
+        if (refusal !== undefined) return yield* new EditRefused({ field, message: refusal.message })
+      }
+      return yield* runs.fork(runId, options)
     }),
 })
 

@@ -6,6 +6,7 @@ import type { Answers } from "../model/Interrupt.js"
 import type { LabelChanges } from "../model/Labels.js"
 import type { InvalidCursor, Page, PageRequest } from "../model/Page.js"
 import type { MessagePart, RequestSnapshot } from "../model/RequestSnapshot.js"
+import type { Edit } from "../model/RunEdits.js"
 import type {
   EventId,
   Fence,
@@ -47,6 +48,12 @@ export class ForkRefused extends Schema.TaggedError<ForkRefused>("@runlease/core
       : `Run ${this.runId} had recorded too much by event ${this.after}: a fork copies up to 10,000 events and 16 MiB`
   }
 }
+
+/** An edit of a fork does not fit. `field` is its place, such as `edits.0.result`. Nothing was submitted. */
+export class EditRefused extends Schema.TaggedError<EditRefused>("@runlease/core/EditRefused")(
+  "EditRefused",
+  { field: Schema.String, message: Schema.String },
+) {}
 
 /** The run is not submitted again with its records. `too_large`: they are more than 10,000 events or 16 MiB. */
 export class RetryRefused extends Schema.TaggedError<RetryRefused>("@runlease/core/RetryRefused")(
@@ -184,6 +191,13 @@ export interface SentMessage {
   readonly duplicate: boolean
 }
 
+/** Where a fork continues, and what it has in place of what its run had: 100 edits at most. */
+export interface ForkOptions {
+  readonly after: EventId
+  readonly publicId?: string | undefined
+  readonly edits?: ReadonlyArray<Edit> | undefined
+}
+
 /**
  * Which runs a list has, as `SummaryFilter` of `Summaries.runs` says it. Several values of one condition, `errorCode`, `metadata` and `roots` are
  * looked for among 5,000 runs a page at most: such a page may be short, or empty, and its `next` continues.
@@ -279,14 +293,25 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
      * results of steps, sleeps that were over then, and the messages and tool calls that records name. So the fork does not do that
      * again, and continues from there. It spawns its children anew, gets none of the messages to this run, and no usage.
      *
+     * `edits`: what the fork has in place of what this run had recorded or was submitted with. Each is checked as the value was that it
+     * replaces, and is listed in the first event of the fork (`RunEdits`).
+     *
      * The request, the parent and `publicId` are as in `retry`.
+     *
+     * Fails: `EditRefused` for an edit of what the run does not have by then, and for one that does not fit.
      */
     readonly fork: (
       runId: Ids.RunId,
-      options: { readonly after: EventId; readonly publicId?: string | undefined },
+      options: ForkOptions,
     ) => Effect.Effect<
       { readonly run: Run; readonly duplicate: boolean },
-      ForkRefused | InvalidSubmission | RunNotFound | SubmissionConflict | TooManyPending | ControlPlaneError
+      | EditRefused
+      | ForkRefused
+      | InvalidSubmission
+      | RunNotFound
+      | SubmissionConflict
+      | TooManyPending
+      | ControlPlaneError
     >
 
     /**

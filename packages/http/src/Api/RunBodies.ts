@@ -10,6 +10,7 @@ import * as Interrupt from "../Wire/Interrupt.js"
 import * as WireLabels from "../Wire/Labels.js"
 import { LogEntry } from "../Wire/LogEntry.js"
 import { batchFields, batchReply, MessageParts, Submission } from "../Wire/Submission.js"
+import * as RunEdit from "../Wire/RunEdit.js"
 import * as WholeJsonSchema from "../Wire/WholeJsonSchema.js"
 
 /** Kinds of runs that other servers of this API know. */
@@ -66,6 +67,10 @@ export const Retry = Schema.Struct({
 export const Fork = Schema.Struct({
   after_event_id: Schema.Int.pipe(Schema.between(1, Number.MAX_SAFE_INTEGER)),
   public_id: nullish(Ids.NewRunId),
+  edits: Schema.optional(strict(RunEdit.Edits)).annotations({
+    description:
+      "(ours) What the fork has in place of what the run had: 100 at most. Each is checked as the value was that it replaces, and is listed in the first event of the fork, `runlease.edits`",
+  }),
 })
 
 /** (ours) Labels that a run gets, and null for each that it loses. */

@@ -230,11 +230,12 @@ export const group = HttpApiGroup.make("runs")
       .addSuccess(Bodies.Submitted, { status: 202 })
       .addError(Refusal.NotFound)
       .addError(Refusal.Conflict)
+      .addError(Refusal.Unprocessable)
       .annotateContext(
         OpenApi.annotations({
           summary: "Submit a run again that continues from an event of this one",
           description:
-            "As `retry`, ended or not. The log of the new run begins with what this one had recorded by that event, so it does not do that again.",
+            "As `retry`, ended or not. The log of the new run begins with what this one had recorded by that event, so it does not do that again. An edited value counts as recorded. 422 `edit_refused` names the edit that does not fit.",
         }),
       ),
   )

@@ -205,11 +205,18 @@ export const makeSubmissions: Effect.Effect<
       return yield* submitted(answer)
     }),
 
-    fork: Effect.fnUntraced(function* (runId, { after, publicId }) {
+    fork: Effect.fnUntraced(function* (runId, { after, edits, publicId }) {
       const answer = yield* call(
         "fork",
-        { path: { run_id: runId }, body: { after_event_id: after, public_id: publicId } },
-        ["ForkRefused", "SubmissionConflict", "TooManyPending", "InvalidSubmission", "RunNotFound"],
+        { path: { run_id: runId }, body: { after_event_id: after, public_id: publicId, edits } },
+        [
+          "EditRefused",
+          "ForkRefused",
+          "SubmissionConflict",
+          "TooManyPending",
+          "InvalidSubmission",
+          "RunNotFound",
+        ],
         { publicId, runId, after },
       )
       return yield* submitted(answer)

@@ -49,6 +49,7 @@ export type VerdictError =
   | Runs.ConversationBusy
   | Runs.InvalidSubmission
   | Runs.LabelsRefused
+  | Runs.EditRefused
   | Runs.ForkRefused
   | Runs.RetryRefused
   | Runs.MessageRefused

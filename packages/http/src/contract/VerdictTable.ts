@@ -339,6 +339,7 @@ export const verdicts: { readonly [T in Tag]: Verdict<ErrorOf<T>> } = {
     encode: ({ inbox, message }) => ({ error: "inbox_not_empty", detail: message, inbox }),
     decode: ({ inbox = 0 }, { runId = "" }) => Effect.succeed(new Leases.InboxNotEmpty({ runId, inbox })),
   },
+  EditRefused: { ...ofField("edit_refused", Runs.EditRefused), codes: ["edit_refused"] },
   ForkRefused: {
     status: 409,
     codes: ["fork_no_event", "fork_too_large"],

@@ -1,5 +1,5 @@
 /**
- * Answers of callers to the questions of runs: their authors, and whether their edits fit the schema of their question.
+ * Answers of callers to the questions of runs, and edits of forks: their authors, and whether their edits fit the schema of their question.
  *
  * Every face answers through the ports of a project, so all of them are here.
  */
@@ -12,7 +12,7 @@ import * as SchemaChecks from "./SchemaChecks.js"
 
 type RunsPort = Runs.Runs["Type"]
 
-/** Answers with the caller of their request as their author. */
+/** Answers or edits with the caller of their request as their author. */
 const named = <A, E, R>(answering: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.flatMap(
     Effect.serviceOption(CurrentPrincipal),
@@ -26,7 +26,7 @@ export interface AnswerForms {
   /** The problem of a value with the JSON Schema of a question. What takes too long passes, as a payload does. */
   readonly check: AnswerCheck.Check
 
-  /** The same runs, with answers that are checked and named. */
+  /** The same runs, with answers that are checked, and with the author of each answer and edit. */
   readonly over: (runs: RunsPort) => RunsPort
 }
 
@@ -43,6 +43,7 @@ export const make: Effect.Effect<AnswerForms, never, Scope.Scope> = Effect.map(
           ...checked,
           resume: (runId, answers) => named(checked.resume(runId, answers)),
           followUp: (runId, input) => named(checked.followUp(runId, input)),
+          fork: (runId, options) => named(checked.fork(runId, options)),
         }
       },
     }

@@ -7,11 +7,14 @@ import {
   Interrupt,
   Leases,
   LogFilter,
+  RequestSnapshot,
   Run,
+  type RunEdits,
   RunLog,
   Runs,
 } from "@runlease/core"
 import * as AppendRules from "@runlease/core/AppendRules"
+import * as EditCheck from "@runlease/core/EditCheck"
 import { Context, Duration, Effect, Option, Array, Either, Schema } from "effect"
 import { lastEventIdHeader } from "../Api/EventStream.js"
 import { logFilter } from "../Api/Runs.js"
@@ -98,6 +101,22 @@ export const submitMany = Effect.fnUntraced(function* (batch: typeof Bodies.Batc
       ),
     ),
   }
+})
+
+/** Refuses a fork whose edited payload no worker of its agent takes. */
+const checkPayload = Effect.fnUntraced(function* (
+  runs: Runs.Runs["Type"],
+  runId: Ids.RunId,
+  edits: ReadonlyArray<RunEdits.Edit>,
+  publicId: Ids.RunId | undefined,
+) {
+  const edited = yield* EditCheck.payloadOf(runs, runId, edits)
+  if (edited === undefined) return
+  const { agentId, field, input } = edited
+  const submission = { agentId, publicId, snapshot: { ...RequestSnapshot.empty, input } }
+  yield* AgentForms.check(submission).pipe(
+    Effect.catchTag("Refusal", ({ body }) => new Runs.EditRefused({ field, message: body.detail })),
+  )
 })
 
 interface PageRequest extends LogFilter.LogFilter {
@@ -296,9 +315,13 @@ export const layer = group("runs", (handlers) =>
       .handle("fork", ({ path, payload }) =>
         Effect.gen(function* () {
           const runs = Context.get(yield* Caller.ports, Runs.Runs)
+          const { edits } = payload
+          const publicId = payload.public_id ?? undefined
+          if (edits !== undefined) yield* checkPayload(runs, path.run_id, edits, publicId)
           const { duplicate, run } = yield* runs.fork(path.run_id, {
             after: Run.EventId.make(payload.after_event_id),
-            publicId: payload.public_id ?? undefined,
+            publicId,
+            edits,
           })
           return { accepted: true as const, run: fromRun(run), duplicate }
         }),

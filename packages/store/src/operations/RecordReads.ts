@@ -112,6 +112,13 @@ const maxEvents = 10_000
 /** The most characters of their JSON. */
 export const maxLength = 16 * 1024 * 1024
 
+const lengthOf = (events: ReadonlyArray<LogEvent>): number =>
+  events.reduce((sum, event) => sum + JSON.stringify(event).length, 0)
+
+/** Whether these events are more than one commit copies. */
+export const isTooLarge = (events: ReadonlyArray<LogEvent>): boolean =>
+  events.length > maxEvents || lengthOf(events) > maxLength
+
 type Entries = ReadonlyArray<LogEntry>
 
 type Unread = RunNotFound | ControlPlaneUnavailable
@@ -183,7 +190,7 @@ export const make = <X>(reads: Reading<X>, operation: string, ref: RunRef, last:
         const isWhole = copied.messages.size + copied.calls.size === 0
         return Effect.flatMap(isWhole ? take(records) : read(undefined, take), () => {
           const events = forked.events()
-          const length = events.reduce((sum, event) => sum + JSON.stringify(event).length, 0)
+          const length = lengthOf(events)
           return length > maxLength
             ? Effect.fail(tooLarge)
             : Effect.succeed({ records: copied.records.size, events, length })

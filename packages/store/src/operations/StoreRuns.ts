@@ -3,21 +3,11 @@ import { Answerer } from "@runlease/core/AnswerEvent"
 import * as Ids from "@runlease/core/Ids"
 import * as OneOrMore from "@runlease/core/OneOrMore"
 import { cursorOf, type Page } from "@runlease/core/Page"
-import {
-  EventId,
-  type LeaseLost,
-  type LeaseRef,
-  type Run,
-  type RunEnded,
-  RunNotFound,
-} from "@runlease/core/Run"
+import { type LeaseLost, type LeaseRef, type Run, type RunEnded, RunNotFound } from "@runlease/core/Run"
 import * as RunLabels from "@runlease/core/RunLabels"
-import { maxReadBytes } from "@runlease/core/RunLog"
 import {
-  again,
   check,
   checkCount,
-  ForkRefused,
   type ListRuns,
   maxSubmissions,
   requestText,
@@ -33,61 +23,19 @@ import * as FilterSearch from "../rows/FilterSearch.js"
 import * as KeysetPage from "../rows/KeysetPage.js"
 import type { RunKey } from "../rows/RunRows.js"
 import type { RunReads } from "../rows/RunStore.js"
-import { firstSnapshot, type StoreReads } from "../rows/StoreReads.js"
+import type { StoreReads } from "../rows/StoreReads.js"
 import * as FollowUpRules from "../rules/FollowUpRules.js"
 import { checkFence } from "../rules/Transition.js"
 import * as Carried from "./Carried.js"
-import * as CopiedRecords from "./CopiedRecords.js"
+import * as Fork from "./Fork.js"
 import * as LabelOperation from "./LabelOperation.js"
 import * as LeaseOperations from "./LeaseOperations.js"
-import * as RecordReads from "./RecordReads.js"
 import * as ResumeOperation from "./ResumeOperation.js"
 import * as Retry from "./Retry.js"
 import * as Submit from "./Submit.js"
 import type { SealedAnswers } from "./SealedAnswers.js"
 import * as SubmitRequest from "./SubmitRequest.js"
-import type { Seed } from "./SubmitRequest.js"
 import * as TellOperation from "./TellOperation.js"
-
-// A new run that continues from what another one had recorded by an event.
-
-const forkName = "Runs.fork"
-
-/**
- * What is read of the run never changes: its request, and its log up to an event. So it is read before the commit that submits the
- * fork with the beginning of its log.
- */
-const makeFork = <X>(
-  reads: StoreReads<X>,
-  projectId: Ids.ProjectId,
-  submitWith: (seed: Seed) => Runs["Type"]["submit"],
-): Runs["Type"]["fork"] =>
-  Effect.fnUntraced(function* (name, { after, publicId }) {
-    const run = yield* reads.named(forkName, { projectId, runId: name }, ({ run }, ref) => run(ref))
-    const { runId } = run
-    const ref = { projectId, runId }
-    const refused = (reason: ForkRefused["reason"]) => new ForkRefused({ runId, after, reason })
-    const [last] =
-      after < 1 || after > run.latestEventId
-        ? []
-        : (yield* reads.named(forkName, ref, ({ log }, found) =>
-            log(found, EventId.make(after - 1), { entries: 1, bytes: maxReadBytes }),
-          )).entries
-    if (last === undefined) return yield* refused("no_event")
-
-    const log = RecordReads.make(reads, forkName, ref, after)
-    const records = yield* log.records(refused("too_large"))
-    const copied = CopiedRecords.ofFork(records, last.createdAt)
-    const { events } = yield* log.copy(records, copied, refused("too_large"))
-    const snapshot = yield* reads.named(forkName, ref, firstSnapshot)
-    return yield* Effect.catchTags(submitWith({ events })(again(run, snapshot, publicId)), {
-      // Its conversation was deleted with it.
-      ConversationNotFound: () => new RunNotFound({ runId }),
-      // It waits for the other runs of its lane.
-      ConversationBusy: Effect.die,
-      MessageRefused: Effect.die,
-    })
-  })
 
 // The pages of the list of runs.
 
@@ -176,9 +124,10 @@ const sessionOperation = <X>(): RunOperation<
 export const make = <X>(
   commits: RunCommits<X>,
   reads: StoreReads<X>,
-  { sealing }: SealedAnswers,
+  sealed: SealedAnswers,
   sendMessage: TellOperation.Tell,
 ): ((projectId: Ids.ProjectId) => Runs["Type"]) => {
+  const { sealing } = sealed
   const submit = commits.operation(Submit.operation<X>())
   const submitTogether = commits.operation(Submit.many<X>())
   const end = commits.operation(LeaseOperations.operation<X>())
@@ -220,7 +169,7 @@ export const make = <X>(
     retry: Retry.make(reads, projectId, (seed, fromStart) =>
       submitTo(projectId, seed, (submission) => Retry.textOf(submission, fromStart)),
     ),
-    fork: makeFork(reads, projectId, (seed) => submitTo(projectId, seed)),
+    fork: Fork.make(reads, projectId, sealed, (seed, textOf) => submitTo(projectId, seed, textOf)),
 
     get: (runId) => reads.named("Runs.get", { projectId, runId }, ({ run }, ref) => run(ref)),
 

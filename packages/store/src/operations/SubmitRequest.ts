@@ -8,6 +8,7 @@ import { isMessage } from "@runlease/core/InboxMessage"
 import type { Labels } from "@runlease/core/Labels"
 import * as RequestSnapshot from "@runlease/core/RequestSnapshot"
 import { noTarget, notesOf, projectTarget } from "@runlease/core/Run"
+import { isEdits } from "@runlease/core/RunEdits"
 import { defaultMaxAttempts, type Submission } from "@runlease/core/Runs"
 import { limitsOf } from "@runlease/core/TimeLimits"
 import * as TraceContext from "@runlease/core/TraceContext"
@@ -128,9 +129,9 @@ export const requested = (
   snapshot: span === undefined ? snapshot : { ...snapshot, traceContext: TraceContext.ofSpan(span) },
 })
 
-/** Whether the control plane has written an event: it says what the run repeats, or something of a child, or has a message to the run. */
+/** Whether the control plane has written an event: it says what the run repeats or what is edited in it, or something of a child, or has a message to the run. */
 const isBeside = (event: LogEvent): boolean =>
-  RetryEvent.isRetry(event) || ChildEvent.isChildEvent(event) || isMessage(event)
+  RetryEvent.isRetry(event) || isEdits(event) || ChildEvent.isChildEvent(event) || isMessage(event)
 
 /** A new run whose log begins with these events. */
 const seeded = (made: Transition, events: Arr.NonEmptyReadonlyArray<LogEvent>, now: number): Transition => {

@@ -169,7 +169,11 @@ export const examples = {
     },
   },
   "runs.fork": {
-    sent: { after_event_id: 12, public_id: "report-3" },
+    sent: {
+      after_event_id: 12,
+      public_id: "report-3",
+      edits: [{ type: "step", step: "search", result: ["page-2"] }],
+    },
     answer: {
       accepted: true,
       duplicate: false,
