@@ -54,7 +54,7 @@ export interface RehearsedRun {
 }
 
 /**
- * Which open runs: all of the agents of the code where nothing is said. `runIds`: these runs, which need not be open.
+ * Which open runs: all of the agents of the code where no option names others. `runIds`: these runs, which need not be open.
  *
  * Units: `limit` is 1,000 when absent, the oldest runs first.
  */
@@ -130,7 +130,7 @@ const openRuns = ({
             Effect.map(
               runs.list({
                 status: ["pending", "running", "waiting"],
-                agentId: agentIds as never,
+                agentId: agentIds,
                 labels,
                 limit: Math.min(100, most),
                 cursor,
@@ -188,7 +188,7 @@ const failureVerdict = (
     : { kind: "unreadable", at, message }
 }
 
-/** What is said of code that has come to an end, to a wait or to something new. */
+/** The verdict of code that has come to an end, to a wait or to something new. */
 const stopVerdict = (
   isEnd: boolean,
   questions: ReadonlyArray<string>,
