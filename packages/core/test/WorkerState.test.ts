@@ -10,6 +10,7 @@ const worker = (fields: Partial<WorkerRegistry.RegisteredWorker> = {}): WorkerRe
   implementationKind: "runlease",
   implementationDisplayName: null,
   workerKey: "one",
+  version: null,
   status: "active",
   displayName: null,
   metadata: null,

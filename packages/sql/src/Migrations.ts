@@ -35,6 +35,7 @@ import outbox from "./migrations/0022_Outbox.js"
 import webhooks from "./migrations/0023_Webhooks.js"
 import conversations from "./migrations/0024_Conversations.js"
 import webhookSources from "./migrations/0025_WebhookSources.js"
+import versions from "./migrations/0026_Versions.js"
 import * as SqlDialect from "./SqlDialect.js"
 
 /** Migrations by number and name. */
@@ -66,6 +67,7 @@ export const all: Migrations = {
   "0023_Webhooks": webhooks,
   "0024_Conversations": conversations,
   "0025_WebhookSources": webhookSources,
+  "0026_Versions": versions,
 }
 
 /** The table that has the migrations of a database. */

@@ -36,3 +36,18 @@ export const execute = <A extends object = Record<string, unknown>>(
   Effect.flatMap(SqlClient.SqlClient, (sql) =>
     Effect.forEach(statements, (statement) => sql.unsafe<A>(statement)),
   ).pipe(Effect.provide(client))
+
+/** Makes a database one of before workers had versions. */
+export const withoutVersions: ReadonlyArray<string> = [
+  "DROP INDEX workers_by_version",
+  "ALTER TABLE workers DROP COLUMN version",
+  "ALTER TABLE runs DROP COLUMN version_policy",
+  "DROP INDEX queue_runnable",
+  "DROP INDEX queue_runnable_by_agent",
+  "DROP INDEX queue_by_version",
+  ...["queue", "leases", "waits", "outcomes"].map((table) => `ALTER TABLE ${table} DROP COLUMN version`),
+  `CREATE INDEX queue_runnable
+    ON queue (project_id, implementation_kind, worker_key, priority DESC, rank, run_pk) WHERE gate = 0`,
+  `CREATE INDEX queue_runnable_by_agent
+    ON queue (project_id, agent_id, implementation_kind, worker_key, priority DESC, rank, run_pk) WHERE gate = 0`,
+]

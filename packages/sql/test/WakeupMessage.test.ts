@@ -3,7 +3,7 @@ import { Ids, Run } from "@runlease/core"
 import { Option } from "effect"
 import * as PostgresWakeups from "../src/postgres/PostgresWakeups.js"
 
-const route = { projectId: "p", implementationKind: null, workerKey: null, agentId: "a" }
+const route = { projectId: "p", implementationKind: null, workerKey: null, version: null, agentId: "a" }
 
 describe("wake-up messages between servers", () => {
   it("list equal wake-ups once, with their count and the latest event of a log", () => {

@@ -3,10 +3,11 @@ import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { AgentEvent, Conversations, RequestSnapshot, RunLog, Runs } from "@runlease/core"
 import { TestRuns } from "@runlease/testkit"
 import { Context, Effect, Fiber, Layer } from "effect"
-import { type Database, execute, postgres, sqlite } from "./Databases.js"
+import { type Database, execute, postgres, sqlite, withoutVersions } from "./Databases.js"
 
 /** Makes the database one of the version before. */
 const former = [
+  ...withoutVersions,
   "DROP TABLE webhook_sources",
   "DROP INDEX conversations_listed",
   "ALTER TABLE conversations DROP COLUMN listed",

@@ -3,7 +3,7 @@ import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Claims, Ids, Leases, Runs, Statistics, Summaries, WorkerRegistry } from "@runlease/core"
 import { TestRuns } from "@runlease/testkit"
 import { Effect, Layer, Struct } from "effect"
-import { execute, postgres, sqlite } from "./Databases.js"
+import { execute, postgres, sqlite, withoutVersions } from "./Databases.js"
 import { everything } from "./Everything.js"
 import * as PostgresDatabase from "./PostgresDatabase.js"
 import * as TempDatabase from "./TempDatabase.js"
@@ -44,6 +44,7 @@ const work = Effect.gen(function* () {
 
 /** Makes the database one of before it counted. */
 const uncounted = [
+  ...withoutVersions,
   "DROP INDEX conversations_listed",
   "ALTER TABLE conversations DROP COLUMN listed",
   "DROP TABLE webhook_sources",

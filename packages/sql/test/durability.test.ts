@@ -122,6 +122,7 @@ describe("a control plane on an SQLite file", () => {
         { name: "Webhooks" },
         { name: "Conversations" },
         { name: "WebhookSources" },
+        { name: "Versions" },
       ])
       const projects = yield* sql<{ readonly slug: string }>`SELECT slug FROM projects`
       deepStrictEqual(projects, [{ slug: "default" }])

@@ -34,10 +34,11 @@ const isClaim = (statement: string): boolean =>
 
 /** The lookups that must use an index, with the index that serves each. */
 const indexes = [
-  "queue_runnable (project_id=? AND implementation_kind=? AND worker_key=?)",
-  "queue_runnable_by_agent (project_id=? AND agent_id=? AND implementation_kind=? AND worker_key=?)",
-  "queue_runnable (project_id=? AND implementation_kind=? AND worker_key=? AND priority=? AND rank>?)",
-  "queue_runnable_by_agent (project_id=? AND agent_id=? AND implementation_kind=? AND worker_key=? AND priority=? AND rank>?)",
+  "queue_runnable (project_id=? AND implementation_kind=? AND worker_key=? AND version=?)",
+  "queue_runnable_by_agent (project_id=? AND agent_id=? AND implementation_kind=? AND worker_key=? AND version=?)",
+  "queue_by_version (version>?)",
+  "queue_runnable (project_id=? AND implementation_kind=? AND worker_key=? AND version=? AND priority=? AND rank>?)",
+  "queue_runnable_by_agent (project_id=? AND agent_id=? AND implementation_kind=? AND worker_key=? AND version=? AND priority=? AND rank>?)",
   "queue_limited (project_id=? AND limit_name=? AND priority=? AND rank>?)",
   "flows_by_finish (project_id=? AND ranked_set=? AND priority=?)",
   "flows_by_finish (project_id=? AND ranked_set=? AND priority=? AND finish<?)",

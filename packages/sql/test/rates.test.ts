@@ -5,7 +5,7 @@ import { type ControlPlane, Leases, Limits, Runs } from "@runlease/core"
 import { Retention } from "@runlease/store"
 import { TestRuns } from "@runlease/testkit"
 import { Effect, Either, Layer, Struct } from "effect"
-import { execute, postgres, sqlite } from "./Databases.js"
+import { execute, postgres, sqlite, withoutVersions } from "./Databases.js"
 
 /** Runs of two keys that work, have a place, have none, wait for an answer, and wait for the place that a worker has had before. */
 const work = Effect.gen(function* () {
@@ -29,6 +29,7 @@ const list = Effect.flatMap(Limits.Limits, (limits) => limits.list())
 
 /** Makes the database one of the version before. */
 const former = [
+  ...withoutVersions,
   "DROP INDEX conversations_listed",
   "ALTER TABLE conversations DROP COLUMN listed",
   "DROP TABLE webhook_sources",

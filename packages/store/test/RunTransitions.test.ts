@@ -17,7 +17,7 @@ const submitted = (start: Partial<RunTransitions.Start> = {}, now = 1000) =>
 
 const claimId = ClaimId.make(uuid(5))
 const claimed = (now = 1000) =>
-  RunTransitions.claim(submitted().state, { workerId, claimId, leaseMillis: 5000 }, now).state
+  RunTransitions.claim(submitted().state, { workerId, claimId, version: "", leaseMillis: 5000 }, now).state
 
 const fence = { workerId, epoch: LeaseEpoch.make(1) }
 const tags = (consequences: ReadonlyArray<{ readonly _tag: string }>) => consequences.map(({ _tag }) => _tag)
@@ -161,7 +161,11 @@ describe("the transitions of a run", () => {
   it.effect("hand an abandoned claim back, unless a repeat has given its run", () =>
     Effect.sync(() => {
       strictEqual(RunTransitions.abandonClaim(claimed(), fence, 1000)?.state.attempt, 0)
-      const again = RunTransitions.claimAgain(claimed(), { workerId, claimId, leaseMillis: 10 }, 1000)!
+      const again = RunTransitions.claimAgain(
+        claimed(),
+        { workerId, claimId, version: "", leaseMillis: 10 },
+        1000,
+      )!
       strictEqual(again.state.holder?.expiresAt, 6000)
       strictEqual(again.state.leaseEpoch, 1)
       strictEqual(RunTransitions.abandonClaim(again.state, fence, 1000), undefined)

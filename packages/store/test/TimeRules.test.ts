@@ -20,7 +20,7 @@ const submitted = (timeLimits: TimeLimits | null, start: Partial<RunTransitions.
   ).state
 
 const claim = (state: RunState, now: number, leaseMillis = 5000): RunState =>
-  RunTransitions.claim(state, { workerId, claimId: null, leaseMillis }, now).state
+  RunTransitions.claim(state, { workerId, claimId: null, version: "", leaseMillis }, now).state
 
 const standing = ({ error, status }: RunState) => [status, error?.code]
 

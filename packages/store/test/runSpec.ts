@@ -14,6 +14,7 @@ export const spec: RunSpec = {
   agentId: AgentId.make("echo"),
   implementationKind: null,
   workerKey: null,
+  versionPolicy: null,
   lane: "lane",
   limit: null,
   concurrencyLimit: null,

@@ -3,6 +3,7 @@ import { describe } from "@effect/vitest"
 import type { ControlPlane, StorePorts } from "@runlease/core/ControlPlane"
 import type { Layer } from "effect"
 import * as Actions from "./bulk/Actions.js"
+import * as Moves from "./bulk/Moves.js"
 import * as Operations from "./bulk/Operations.js"
 import * as TestRuns from "./TestRuns.js"
 
@@ -17,6 +18,7 @@ export const suite = (name: string, layer: Layer.Layer<StorePorts | ControlPlane
   describe(`Bulk operations (${name})`, () => {
     const test = TestRuns.tester(layer)
     Actions.declare(test)
+    Moves.declare(test)
     Operations.declare(test)
   })
 }

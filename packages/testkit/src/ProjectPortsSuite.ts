@@ -8,6 +8,7 @@ import * as InterruptsSuite from "./InterruptsSuite.js"
 import * as LeasesSuite from "./LeasesSuite.js"
 import * as LimitAgentsSuite from "./LimitAgentsSuite.js"
 import * as FairnessSuite from "./FairnessSuite.js"
+import * as VersionsSuite from "./VersionsSuite.js"
 import * as LimitsSuite from "./LimitsSuite.js"
 import * as NamedLimitsSuite from "./NamedLimitsSuite.js"
 import * as ProjectLimitSuite from "./ProjectLimitSuite.js"
@@ -34,6 +35,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
   LimitAgentsSuite.namedSuite(name, layer)
   ProjectLimitSuite.suite(name, layer)
   FairnessSuite.suite(name, layer)
+  VersionsSuite.suite(name, layer)
   RunLogSuite.suite(name, layer)
   RunsSuite.suite(name, layer)
   TextSuite.suite(name, layer)

@@ -129,7 +129,7 @@ type BulkOptions = Parameters<typeof RunFilterFlags.toRuns>[0] & {
   readonly wait: boolean
 }
 
-type Action = Pick<BulkOperations.NewBulk, "action" | "fromStart" | "labels">
+type Action = Pick<BulkOperations.NewBulk, "action" | "fromStart" | "labels" | "move">
 
 /** The operation, before anything says how it is made. */
 const operationOf = (options: BulkOptions, action: Action) =>
@@ -215,6 +215,36 @@ const label = Command.make(
   ]),
 )
 
+const version = (name: "from" | "to", what: string) =>
+  Options.text(name).pipe(
+    Options.withDescription(
+      `The version that runs ${what}, as workers list shows it; empty for workers without one`,
+    ),
+  )
+
+/** All runs that have not ended, where no flag says which. */
+const open = ["pending", "running", "waiting"] as const
+
+/** Also below `runlease runs`. */
+export const move = Command.make(
+  "move",
+  { ...bulkFlags, from: version("from", "are pinned to"), to: version("to", "go to") },
+  ({ from, to, ...options }) => {
+    const status = options.status.length === 0 && options.run.length === 0 ? open : options.status
+    return begin({ ...options, status }, { action: "move", move: { from, to } }).pipe(
+      withBulk(options.connection),
+    )
+  },
+).pipe(
+  Describe.command(
+    "Move pinned runs from one version of workers to another: all that have not ended, or those that the flags select. A run that a worker holds refuses it, so drain the workers of the version first.",
+    [
+      "runlease runs move --from 1.4.0 --to 1.5.0 --wait",
+      "runlease runs move --from 1.4.0 --to 1.5.0 --agent refund --dry-run",
+    ],
+  ),
+)
+
 const list = Command.make(
   "list",
   {
@@ -266,6 +296,8 @@ const abort = Command.make("abort", { ...common, bulkId }, (options) =>
 ).pipe(Describe.command("Stop a bulk operation. What it has done stays."))
 
 export const command = Command.make("bulk").pipe(
-  Describe.command("Cancel, retry or label many runs at once: those of a filter, or those that are named."),
-  Command.withSubcommands([cancel, retry, label, list, get, abort]),
+  Describe.command(
+    "Cancel, retry, label or move many runs at once: those of a filter, or those that are named.",
+  ),
+  Command.withSubcommands([cancel, retry, label, move, list, get, abort]),
 )

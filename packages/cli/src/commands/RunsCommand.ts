@@ -424,6 +424,7 @@ export const command = Command.make("runs").pipe(
     fork,
     labelCommand,
     BulkCommand.command,
+    BulkCommand.move,
     ResumeCommand.command,
     CallbackCommand.command,
     prune,

@@ -148,6 +148,12 @@ const options = {
     Options.withDescription("Only for the worker with this key"),
     Options.optional,
   ),
+  versionPolicy: Options.choice("version-policy", Runs.VersionPolicy.literals).pipe(
+    Options.withDescription(
+      "Stay with the version of the first worker that claims it (pinned), or go to those of any (latest)",
+    ),
+    Options.optional,
+  ),
   multitask: Options.choice("multitask", Runs.Multitask.literals).pipe(
     Options.withDescription(
       "When a run of the conversation works: wait behind it (enqueue), send it the text (steer), cancel it (interrupt), take the place of those that wait behind it (latest) or fail (reject)",
@@ -219,6 +225,7 @@ const submissionOf = Effect.fnUntraced(function* (parsed: Parsed, request: Reque
     ...field("budget", parsed.budget),
     ...field("implementationKind", parsed.kind),
     ...field("workerKey", parsed.key),
+    ...field("versionPolicy", parsed.versionPolicy),
     ...field("multitask", parsed.multitask),
     ...field("labels", Option.fromNullable(parsed.labels)),
     ...field(

@@ -33,7 +33,6 @@ import type { ExecutorLayer } from "../executors/ExecutorFlag.js"
 import * as ExecutorFlags from "../executors/ExecutorFlags.js"
 import { Forms, OwnModules } from "../executors/Module.js"
 import * as Describe from "../help/Describe.js"
-import * as Overview from "../help/Overview.js"
 import * as Flag from "../input/Flag.js"
 import * as Settings from "../input/Settings.js"
 import { CommandFailure, ExitCode } from "../output/ExitCode.js"
@@ -45,10 +44,10 @@ import * as Telemetry from "../telemetry/Telemetry.js"
 const isAlive = (state: WorkerState.WorkerState): boolean => state === "working" || state === "idle"
 
 /**
- * Fails when a worker of that kind and key is alive and not draining. Waits while the control plane is unavailable. The second process with
+ * Fails when a worker of that kind, key and version is alive and not draining. Waits while the control plane is unavailable. The second process with
  * one key evicts the first, so it needs `--take-over`.
  */
-const refuse = Effect.fnUntraced(function* (kind: string, key: string) {
+const refuse = Effect.fnUntraced(function* (kind: string, key: string, version: string | null) {
   const registry = yield* WorkerRegistry.WorkerRegistry
   const now = yield* DateTime.now
   // Reads every page: workers are listed by newest heartbeat, and one that registered a moment ago has none, so it is last.
@@ -62,6 +61,7 @@ const refuse = Effect.fnUntraced(function* (kind: string, key: string) {
       (worker) =>
         worker.implementationKind === kind &&
         worker.workerKey === key &&
+        worker.version === version &&
         isAlive(WorkerState.of(worker, now)),
     ),
     Stream.runHead,
@@ -137,6 +137,11 @@ const options = {
     ),
     key: Flag.text("key", WorkerRegistry.Registration.fields.workerKey).pipe(
       Options.withDescription("This worker's key, the same over restarts; host and process when absent"),
+      Options.optional,
+    ),
+    workerVersion: Flag.text("worker-version", WorkerRegistry.Version).pipe(
+      Options.withFallbackConfig(Config.nonEmptyString("RUNLEASE_VERSION")),
+      Options.withDescription("The version of the code that works on runs, which pinned runs stay with"),
       Options.optional,
     ),
     takeOver: Options.boolean("take-over").pipe(
@@ -241,7 +246,7 @@ export const command = Command.make(
       implementationKind: parsed.kind,
       workerKey: Option.getOrElse(parsed.key, () => undefined) ?? (yield* processKey),
       displayName: Option.getOrUndefined(parsed.name),
-      version: Overview.version,
+      version: Option.getOrUndefined(parsed.workerVersion),
       concurrency: parsed.concurrency,
       claimAhead: Option.getOrUndefined(parsed.claimAhead),
       agentIds: parsed.agent,
@@ -251,7 +256,9 @@ export const command = Command.make(
       interruptGrace: Duration.sum(parsed.executor.grace, "10 seconds"),
     }
     const refuseDuplicate =
-      Option.isSome(parsed.key) && !parsed.takeOver ? refuse(parsed.kind, parsed.key.value) : Effect.void
+      Option.isSome(parsed.key) && !parsed.takeOver
+        ? refuse(parsed.kind, parsed.key.value, Option.getOrNull(parsed.workerVersion))
+        : Effect.void
     const { layer: exporting } = yield* Telemetry.make({
       service: "runlease-worker",
       logFormat: parsed.logFormat,

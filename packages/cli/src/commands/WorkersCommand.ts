@@ -39,13 +39,14 @@ const list = Command.make("list", { connection: Settings.connection, json: Setti
     if (items.length === 0) return yield* Console.log("No workers")
     yield* Console.log(
       Output.table(
-        ["WORKER", "KIND", "KEY", "NAME", "STATE", "RUNS", "LAST CONTACT"],
+        ["WORKER", "KIND", "KEY", "VERSION", "NAME", "STATE", "RUNS", "LAST CONTACT"],
         items.map((worker) => {
           const state = WorkerState.of(worker, now)
           return [
             worker.id,
             worker.implementationKind,
             worker.workerKey,
+            worker.version ?? "",
             worker.displayName ?? "",
             paint(colours[state], state),
             runsOf(worker),

@@ -69,6 +69,7 @@ export const SettingsFile = Schema.Struct({
     0,
     500,
   ),
+  version: text("worker: the version of the code that works on runs, which pinned runs stay with."),
   lease: text("worker: how long a lease lasts, 5s to 300s; 60s when absent."),
   stall_limit: text(
     "worker: how long an executor may block the event loop before its leases lapse, such as 2m; twice the lease and a minute at least when absent.",

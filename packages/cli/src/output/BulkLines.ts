@@ -23,6 +23,7 @@ const verbs: Readonly<Record<BulkOperation.BulkAction, readonly [done: string, s
   cancel: ["cancelled", "had ended"],
   retry: ["submitted again", "had not ended"],
   label: ["labelled", "had the labels"],
+  move: ["moved", "had ended or another version"],
 }
 
 /** What an operation has done so far, as a part of a sentence. */

@@ -132,6 +132,8 @@ const template = {
   timeout_seconds: null,
   timeout_at: null,
   labels: {},
+  version_policy: null,
+  version: null,
   fairness_key: null,
   fairness_weight: null,
   open: null,

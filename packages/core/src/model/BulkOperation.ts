@@ -14,8 +14,11 @@ import { RunStatus } from "./Run.js"
 export const BulkId = Ids.Uuid.pipe(Schema.brand("BulkId"))
 export type BulkId = typeof BulkId.Type
 
-/** What becomes of each run: it is cancelled; it is submitted once more with what it had recorded, where it has ended; its labels change. */
-export const BulkAction = Schema.Literal("cancel", "retry", "label")
+/**
+ * What becomes of each run: it is cancelled; it is submitted once more with what it had recorded, where it has ended; its labels change; a pinned one
+ * moves to another version of workers.
+ */
+export const BulkAction = Schema.Literal("cancel", "retry", "label", "move")
 export type BulkAction = typeof BulkAction.Type
 
 /** `running`: some runs are left. `completed`: none are. `aborted`: it was stopped before its end, and what it has done stays. */
@@ -26,6 +29,13 @@ export type BulkStatus = typeof BulkStatus.Type
 export const maxRunIds = 1000
 
 const searchText = Ids.StorableText.pipe(Schema.minLength(1), Schema.maxLength(200))
+
+/** The version of a pinned run: that of workers, or empty for workers without one. */
+const PinnedVersion = Schema.Union(Schema.Literal(""), Ids.visibleText(128))
+
+/** From which version pinned runs move to which. */
+export const VersionMove = Schema.Struct({ from: PinnedVersion, to: PinnedVersion })
+export type VersionMove = typeof VersionMove.Type
 
 /** Which runs an operation is for, as `SummaryFilter` of `Summaries.runs` says it. */
 export const BulkFilter = Schema.Struct({
@@ -48,7 +58,7 @@ export type BulkFilter = typeof BulkFilter.Type
  * A bulk operation to be made: `filter` or `runIds` says for which runs.
  *
  * `all`: a filter that names nothing means every run of the project, and is refused without it. `labels`: what the action `label`
- * changes; null removes one. `fromStart`: for `retry`, each run does all of it again, as with `Runs.retry`. `reason`: why, 1 to 500 characters, which a cancelled run has as its error. `dryRun`: it changes no
+ * changes; null removes one. `move`: for the action `move`, the versions. `fromStart`: for `retry`, each run does all of it again, as with `Runs.retry`. `reason`: why, 1 to 500 characters, which a cancelled run has as its error. `dryRun`: it changes no
  * run, and counts what it would do. `idempotencyKey`: a repeat with the same key returns the first operation.
  */
 export const NewBulk = Schema.Struct({
@@ -57,6 +67,7 @@ export const NewBulk = Schema.Struct({
   all: Schema.optional(Schema.Boolean),
   runIds: Schema.optional(Schema.Array(Ids.RunId)),
   labels: Schema.optional(LabelChanges),
+  move: Schema.optional(VersionMove),
   fromStart: Schema.optional(Schema.Boolean),
   reason: Schema.optional(Ids.visibleText(500)),
   dryRun: Schema.optional(Schema.Boolean),
@@ -80,7 +91,7 @@ const instant = Schema.DateTimeUtcFromNumber
  *
  * `filter` is null where `named` runs were named one by one. `searched`: the runs that it has looked at so far. `matched`: those of them that the filter
  * finds, which are the sum of the next three. `done`: those that the action has changed, or would change in a dry run. `skipped`: those
- * that had ended before (`cancel`), have not ended (`retry`) or had the labels already (`label`). `failed`: those that refused it;
+ * that had ended before (`cancel`), have not ended (`retry`), had the labels already (`label`), or have ended or another version (`move`). `failed`: those that refused it;
  * `failures` are the first ten of them. `cursor`: where it continues, null at its end.
  */
 export const BulkOperation = Schema.Struct({
@@ -91,6 +102,7 @@ export const BulkOperation = Schema.Struct({
   filter: Schema.NullOr(BulkFilter),
   named: Schema.NullOr(count),
   labels: Schema.NullOr(LabelChanges),
+  move: Schema.optional(VersionMove),
   fromStart: Schema.optionalWith(Schema.Boolean, { default: () => false }),
   reason: Schema.NullOr(Schema.String),
   dryRun: Schema.Boolean,

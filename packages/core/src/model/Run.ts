@@ -124,6 +124,10 @@ export const Run = Schema.Struct({
   rootRunId: Ids.RunId,
   implementationKind: Schema.NullOr(Schema.String),
   workerKey: Schema.NullOr(Schema.String),
+  /** `pinned`: workers of one version alone claim it. Absent for a run that those of any version claim. */
+  versionPolicy: Schema.optional(Schema.Literal("pinned")),
+  /** The version of the workers that claim it, empty for workers without a version. Absent until the first claim of a pinned run. */
+  version: Schema.optional(Schema.String),
   sourceTarget: Target,
   runtimeTarget: Target,
   priority: Schema.Int,

@@ -97,6 +97,7 @@ export {
   defaultMaxAttempts,
   InvalidSubmission,
   Multitask,
+  VersionPolicy,
   requestText,
   Submission,
   submitChecked,

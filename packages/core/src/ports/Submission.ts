@@ -21,6 +21,10 @@ import { type Run, Target, Trigger } from "../model/Run.js"
 export const Multitask = Schema.Literal("enqueue", "steer", "interrupt", "latest", "reject")
 export type Multitask = typeof Multitask.Type
 
+/** Whether workers of one version alone claim a run (`pinned`), which that of the first claim is, or those of any (`latest`). */
+export const VersionPolicy = Schema.Literal("latest", "pinned")
+export type VersionPolicy = typeof VersionPolicy.Type
+
 /**
  * A run to be submitted. Only `agentId` is required.
  *
@@ -36,7 +40,8 @@ export type Multitask = typeof Multitask.Type
  * means that another program executes the run: it is never claimed and has no lease, so it has no limits of time. `multitask`: `enqueue` when absent; a submission
  * without a lane, or with a new conversation for one, finds no other run. `labels`: 16 at most; the run has those of its
  * parent too, where it has none of that name. `batchId`: what the submitter calls the batch that the run is in. `debounce`: the run waits for
- * later submissions of a key, which it takes until a worker claims it.
+ * later submissions of a key, which it takes until a worker claims it. `versionPolicy`: that of its parent when absent, with the version of
+ * the parent, and `latest` without a parent.
  */
 export const Submission = Schema.Struct({
   publicId: Schema.optional(Ids.NewRunId),
@@ -48,6 +53,7 @@ export const Submission = Schema.Struct({
   mode: Schema.optional(Ids.visibleText(128)),
   implementationKind: Schema.optional(Registration.fields.implementationKind),
   workerKey: Schema.optional(Registration.fields.workerKey),
+  versionPolicy: Schema.optional(VersionPolicy),
   initialStatus: Schema.optional(Schema.Literal("pending", "running")),
   sourceTarget: Schema.optional(Target),
   runtimeTarget: Schema.optional(Target),
@@ -262,6 +268,12 @@ const fairnessKey = ({ fairnessKey: key, initialStatus }: Submission): string | 
 const fairnessWeight = ({ fairnessKey: key, fairnessWeight: weight }: Submission): string | undefined =>
   key === undefined && weight !== undefined ? "needs a fairness key: the weight is that of a key" : undefined
 
+/** What is wrong with the version policy of a submission. */
+const versionPolicy = ({ initialStatus, versionPolicy: policy }: Submission): string | undefined =>
+  policy === "pinned" && initialStatus === "running"
+    ? "a run that its submitter executes has no worker; leave it out"
+    : undefined
+
 type Rule = readonly [
   present: keyof Submission,
   field: string,
@@ -280,6 +292,7 @@ const rules: ReadonlyArray<Rule> = [
   ["debounce", "debounce", debounced],
   ["fairnessKey", "fairnessKey", fairnessKey],
   ["fairnessWeight", "fairnessWeight", fairnessWeight],
+  ["versionPolicy", "versionPolicy", versionPolicy],
 ]
 
 /** The first field with a problem, and the problem; undefined for none. */

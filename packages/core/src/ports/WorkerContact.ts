@@ -55,26 +55,32 @@ export const stateOf = (
   return inFlight !== null && inFlight > 0 ? "working" : "idle"
 }
 
-/** What a worker claims by: its kind, its key, and the agents in its metadata. */
+/** What a worker claims by: its kind, its key, its version where it has one, and the agents in its metadata. */
 export interface Claimer {
   readonly implementationKind: string
   readonly workerKey: string
+  readonly version?: string | null | undefined
   readonly metadata: unknown
 }
 
-/** The runs of an agent that a kind or a key of worker must claim. Null: any. */
+/** The runs of an agent that a kind or a key of worker must claim. Null: any. `version`: empty for workers without one; absent or null for any. */
 export interface Route {
   readonly agentId: string
   readonly implementationKind: string | null
   readonly workerKey: string | null
+  readonly version?: string | null | undefined
 }
 
 /** Whether the worker claims such runs, as long as it claims. One that claims only some agents says so in `metadata.agent_ids`. */
-export const canClaim = ({ implementationKind, metadata, workerKey }: Claimer, route: Route): boolean => {
+export const canClaim = (
+  { implementationKind, metadata, version, workerKey }: Claimer,
+  route: Route,
+): boolean => {
   const agents = isRecord(metadata) ? metadata["agent_ids"] : undefined
   return (
     (route.implementationKind === null || route.implementationKind === implementationKind) &&
     (route.workerKey === null || route.workerKey === workerKey) &&
+    (route.version == null || route.version === (version ?? "")) &&
     (!Array.isArray(agents) || agents.includes(route.agentId))
   )
 }

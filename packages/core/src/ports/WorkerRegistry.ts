@@ -9,9 +9,12 @@ import type { InvalidCursor, Page, PageRequest } from "../model/Page.js"
 export const Metadata = Schema.Record({ key: Schema.String, value: Schema.Unknown })
 export type Metadata = typeof Metadata.Type
 
+/** The version of the code of a worker. */
+export const Version = Ids.visibleText(128)
+
 /**
- * A worker to be registered. Two with the same `implementationKind` and `workerKey` in one project
- * are the same worker.
+ * A worker to be registered. Two with the same `implementationKind`, `workerKey` and `version` in one project
+ * are the same worker. `version`: that of the program that works on runs, 128 characters at most; none when absent.
  */
 export const Registration = Schema.Struct({
   implementationKind: Schema.String.pipe(
@@ -25,6 +28,7 @@ export const Registration = Schema.Struct({
     }),
   ),
   implementationDisplayName: Schema.optional(Ids.visibleText(128)),
+  version: Schema.optional(Version),
   displayName: Schema.optional(Schema.NullOr(Ids.visibleText(128))),
   metadata: Schema.optional(Metadata),
 })
@@ -51,6 +55,7 @@ export const RegisteredWorker = Schema.Struct({
   implementationKind: Schema.String,
   implementationDisplayName: Schema.NullOr(Schema.String),
   workerKey: Schema.String,
+  version: Schema.NullOr(Schema.String),
   status: Schema.String,
   drain: Schema.Boolean,
   displayName: Schema.NullOr(Schema.String),
@@ -76,7 +81,7 @@ export class WorkerRegistry extends Context.Tag("@runlease/core/WorkerRegistry")
   WorkerRegistry,
   {
     /**
-     * Registers a worker, or renews the names and the metadata of the one with the same kind and key. It is asked to drain no
+     * Registers a worker, or renews the names and the metadata of the one with the same kind, key and version. It is asked to drain no
      * more.
      */
     readonly register: (registration: Registration) => Effect.Effect<RegisteredWorker, ControlPlaneError>

@@ -23,10 +23,10 @@ export const of = (worker: RegisteredWorker, now: DateTime.Utc): WorkerState =>
   WorkerContact.stateOf({ ...worker, lastContact: lastContact(worker).epochMillis }, now.epochMillis)
 
 /**
- * Whether the worker claims runs of that kind, key and agent, as long as it claims. One that claims only some agents says so in
+ * Whether the worker claims runs of that kind, key, version and agent, as long as it claims. One that claims only some agents says so in
  * `metadata.agent_ids`.
  */
 export const canClaim = (
   worker: RegisteredWorker,
-  run: Pick<Run, "agentId" | "implementationKind" | "workerKey">,
+  run: Pick<Run, "agentId" | "implementationKind" | "version" | "workerKey">,
 ): boolean => WorkerContact.canClaim(worker, run)

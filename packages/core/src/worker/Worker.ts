@@ -5,6 +5,7 @@
 import {
   Cause,
   Clock,
+  Config,
   Context,
   Deferred,
   Duration,
@@ -110,12 +111,18 @@ const retryLogged = <A, R>(effect: Effect.Effect<A, WorkerError, R>): Effect.Eff
     ),
   )
 
+/** The version of workers that name none. A variable that cannot be read is none. */
+const versionOfEnvironment = Config.nonEmptyString("RUNLEASE_VERSION").pipe(
+  Effect.orElseSucceed(() => undefined),
+)
+
 /** `observe` gets each event of a run. */
 const makeObserved = Effect.fnUntraced(function* (
   requested: WorkerOptions,
   observe?: (event: WorkerEvent.WorkerEvent) => void,
 ): Effect.fn.Return<Context.Tag.Service<Worker>, WorkerError, Executor | ProjectPorts | Scope.Scope> {
-  const workerOptions = yield* OwnAgents.resolve(requested)
+  const own = yield* OwnAgents.resolve(requested)
+  const workerOptions = own.version === undefined ? { ...own, version: yield* versionOfEnvironment } : own
   const options = resolve(workerOptions)
   yield* Meter.register(WorkerMetrics.all)
   const registry = yield* WorkerRegistry
@@ -129,6 +136,7 @@ const makeObserved = Effect.fnUntraced(function* (
     registry.register({
       implementationKind: options.implementationKind,
       workerKey: workerOptions.workerKey ?? (yield* Ids.uuidV7),
+      version: workerOptions.version,
       displayName: workerOptions.displayName,
       metadata: of(workerOptions, options),
     }),

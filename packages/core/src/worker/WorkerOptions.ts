@@ -11,7 +11,10 @@ export interface WorkerOptions {
   /** The name of this worker among its kind, the same after a restart. A random name when absent. */
   readonly workerKey?: string | undefined
   readonly displayName?: string | undefined
-  /** The version of the worker's program, for people. */
+  /**
+   * The version of the code that works on runs, up to 128 characters. A pinned run stays with the version of its first claim. The variable
+   * RUNLEASE_VERSION when absent, else none.
+   */
   readonly version?: string | undefined
   /** Goes to the registry with `runlease`, which is the worker's own (`WorkerMetadata`). */
   readonly metadata?: Readonly<Record<string, unknown>> | undefined

@@ -64,7 +64,7 @@ export const NewBulk = fieldsOf<typeof Model.NewBulk.Type>()(
   renamed({
     action: Model.BulkAction.annotations({
       description:
-        "`cancel`: the run is cancelled. `retry`: a run that has ended is submitted once more, and begins with what failed. `label`: its labels change",
+        "`cancel`: the run is cancelled. `retry`: a run that has ended is submitted once more, and begins with what failed. `label`: its labels change. `move`: a pinned run moves to another version of workers",
     }),
     filter: may("filter", BulkFilter).annotations({
       description: "All of these hold for the runs. One that names nothing needs `all`",
@@ -75,6 +75,10 @@ export const NewBulk = fieldsOf<typeof Model.NewBulk.Type>()(
     }),
     labels: may("labels", WireLabels.GivenChanges).annotations({
       description: "For `label`: each name gets its value, or is removed where that is null",
+    }),
+    move: may("move", Model.VersionMove).annotations({
+      description:
+        "For `move`: pinned runs of version `from` stay with workers of version `to`; empty for workers without one",
     }),
     fromStart: may("from_start", Schema.Boolean).annotations({
       description: "For `retry`: each run does all of it again, also what it has recorded",
@@ -103,6 +107,7 @@ export const Bulk = as<Model.BulkOperation>()(
     filter: Schema.NullOr(BulkFilter),
     named: Schema.NullOr(count),
     labels: Schema.NullOr(Labels.LabelChanges),
+    move: Schema.optional(Model.VersionMove),
     // A server of an earlier version does not send it.
     fromStart: Schema.optionalWith(Schema.Boolean, { default: () => false }).pipe(
       Schema.fromKey("from_start"),

@@ -188,6 +188,8 @@ const shown = mirror(
     "mode",
     "implementationKind",
     "workerKey",
+    "versionPolicy",
+    "version",
     "concurrencyKey",
     "concurrencyLimit",
     "fairnessKey",

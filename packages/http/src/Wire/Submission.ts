@@ -111,6 +111,8 @@ const described = describe(request.fields, {
     "(ours) With it, at most this many runs of `concurrency_key` work at once, and the key is no lane. The last submission of a key sets it. 1 to 100,000",
   limits:
     "(ours) Its keys at limits with names, narrow to wide: 2 at most, and 1 with a `concurrency_limit`. A key has 1 to 128 characters",
+  version_policy:
+    "(ours) `pinned`: workers of one version claim it, which that of its first claim is. `latest`: those of any. When absent that of its parent, else `latest`",
   fairness_key:
     "(ours) The waiting runs of different keys take turns, also where one key has many more than another. Up to 128 characters",
   fairness_weight:

@@ -8,6 +8,7 @@ const registration = WorkerRegistry.Registration.fields
 export const Registration = renamed({
   implementationKind: registration.implementationKind,
   workerKey: registration.workerKey,
+  version: absent(WorkerRegistry.Version),
   implementationDisplayName: absent(Ids.visibleText(128)).pipe(Schema.fromKey("implementation_display_name")),
   displayName: nullish(Ids.visibleText(128)).pipe(Schema.fromKey("display_name")),
   metadata: absent(Description),
@@ -19,6 +20,7 @@ export const Worker = renamed({
   implementationKind: Schema.String,
   implementationDisplayName: orNull(Schema.String).pipe(Schema.fromKey("implementation_display_name")),
   workerKey: Schema.String,
+  version: orNull(Schema.String),
   status: Schema.String,
   drain: Schema.optionalWith(Schema.Boolean, { default: () => false, nullable: true }),
   displayName: Schema.NullOr(Schema.String),

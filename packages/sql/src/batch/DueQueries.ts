@@ -16,7 +16,10 @@ const mostOfEach = 200
 /** Stand for runs in the place of their keys: there are limits that no submission names. */
 const scopeMarks = { agents: -1, projects: -2, named: -3 } as const
 
-/** Selects the runs that are due by `now`, and those of `scopeMarks`; nine index probes when there are none. */
+/** The same for a run that is pinned. */
+const pinnedMark = -4
+
+/** Selects the runs that are due by `now`, and those of `scopeMarks`; ten index probes when there are none. */
 const selectDue = ({ sql }: Database, now: Fragment | number): Fragment => {
   // PostgreSQL prepares what has parameters; SQLite plans a statement again whose limit is a bare parameter.
   const atMost = sql`${mostOfEach} + 0`
@@ -57,19 +60,24 @@ const selectDue = ({ sql }: Database, now: Fragment | number): Fragment => {
     UNION ALL
     SELECT run_pk FROM (
       SELECT ${sql.literal(String(scopeMarks.named))} AS run_pk FROM limit_agents LIMIT 1
-    ) named`
+    ) named
+    UNION ALL
+    SELECT run_pk FROM (
+      SELECT ${sql.literal(String(pinnedMark))} AS run_pk FROM queue WHERE version >= '' LIMIT 1
+    ) pinned`
 }
 
-/** The keys of the runs that are due by the instant of the transaction, and which limits there are that no submission names. */
+/** The keys of the runs that are due by the instant of the transaction, which limits there are that no submission names, and whether a run is pinned. */
 export const readDue = (
   database: Database,
-): Effect.Effect<Pick<RunRows.Found, "due" | "scopedLimits">, SqlError> =>
+): Effect.Effect<Pick<RunRows.Found, "due" | "pinned" | "scopedLimits">, SqlError> =>
   Effect.flatMap(database.dialect.instant, (now) =>
     Effect.map(execute(database.sql<{ readonly run_pk: number }>`${selectDue(database, now)}`), (rows) => {
       const keys = rows.map(({ run_pk }) => run_pk)
       return {
         due: keys.filter((key) => key >= 0),
         scopedLimits: Record.map(scopeMarks, (mark) => keys.includes(mark)),
+        pinned: keys.includes(pinnedMark),
       }
     }),
   )

@@ -44,8 +44,8 @@ const lowest = (database: Database, set: FairRules.RankedSet, ofAnyAgent: boolea
       ? sql`q.gate = ${sql.literal(String(Gate.limited))} AND q.limit_name = ${set.limit}`
       : sql`q.gate = 0 ${ofAnyAgent ? sql.literal("") : sql`AND q.agent_id = ${set.route.agentId}`}
           AND ${is(database, "q.implementation_kind", set.route.implementationKind)}
-          AND ${is(database, "q.worker_key", set.route.workerKey)}`
-  const order = set._tag === "Limit" ? "" : "q.implementation_kind, q.worker_key, "
+          AND ${is(database, "q.worker_key", set.route.workerKey)} AND q.version IS NULL`
+  const order = set._tag === "Limit" ? "" : "q.implementation_kind, q.worker_key, q.version, "
   return sql`(SELECT q.rank FROM queue q WHERE ${of} AND q.project_id = ${projectId} AND q.priority = ${priority}
     AND q.rank > 0 ORDER BY ${sql.literal(order)}q.priority DESC, q.rank LIMIT 1)`
 }

@@ -134,7 +134,8 @@ const isLive = (database: Database, limit: Limit): Fragment => {
   SELECT 1 FROM queue s WHERE ${isAt(database, "s", column, limit)}
     AND s.${sql.literal(column.at)} IS NULL AND s.agent_id = q.agent_id
     AND COALESCE(s.implementation_kind, '') = COALESCE(q.implementation_kind, '')
-    AND COALESCE(s.worker_key, '') = COALESCE(q.worker_key, ''))`,
+    AND COALESCE(s.worker_key, '') = COALESCE(q.worker_key, '')
+    AND s.version IS NOT DISTINCT FROM q.version)`,
     ),
   )
 }

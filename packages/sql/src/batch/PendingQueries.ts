@@ -56,7 +56,7 @@ const before =
     const { sql } = database
     const { key, state } = run
     if (state.gate === "behind") return beforeInLane(database, run, limit)
-    const { rank, spec } = state
+    const { rank, spec, version } = state
     const { implementationKind, priority, projectId, workerKey } = spec
     const is = (column: string, value: string | null) =>
       value === null ? sql`${sql(column)} IS NULL` : sql`${sql(column)} = ${value}`
@@ -67,7 +67,7 @@ const before =
       part(
         sql,
         sql`SELECT 1 AS one FROM queue WHERE gate = ${gate} AND project_id = ${projectId}
-          AND ${behind === null ? sql.and([is("implementation_kind", implementationKind), is("worker_key", workerKey)]) : is("limit_name", behind)}
+          AND ${behind === null ? sql.and([is("implementation_kind", implementationKind), is("worker_key", workerKey), is("version", version)]) : is("limit_name", behind)}
           AND ${condition} LIMIT ${limit}`,
       )
     return Effect.map(

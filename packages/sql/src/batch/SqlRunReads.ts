@@ -22,6 +22,7 @@ interface WorkerRow {
   readonly project_id: Ids.ProjectId
   readonly implementation_kind: string
   readonly worker_key: string
+  readonly version: string | null
   readonly display_name: string | null
 }
 
@@ -68,7 +69,7 @@ export const make = (database: Database): SqlRunReads => ({
       workerIds.map((id) => ({ id })),
     )
     return Effect.map(
-      sql<WorkerRow>`SELECT w.id, w.project_id, w.implementation_kind, w.worker_key, w.display_name
+      sql<WorkerRow>`SELECT w.id, w.project_id, w.implementation_kind, w.worker_key, w.version, w.display_name
         FROM ${ids} v JOIN workers w ON w.id = v.id`,
       (rows) =>
         new Map(
@@ -78,6 +79,7 @@ export const make = (database: Database): SqlRunReads => ({
               projectId: row.project_id,
               implementationKind: row.implementation_kind,
               workerKey: row.worker_key,
+              version: row.version ?? "",
               name: row.display_name ?? row.worker_key,
             },
           ]),

@@ -66,6 +66,7 @@ export const search = (
     const found: { -readonly [K in keyof RunRows.Found]: RunRows.Found[K] } = {
       due: [],
       scopedLimits: LimitRules.noScopedLimits,
+      pinned: false,
       claimedBefore: [],
       runnable: [],
     }

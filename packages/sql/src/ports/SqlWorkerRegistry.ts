@@ -12,6 +12,7 @@ interface WorkerRow {
   readonly implementation_kind: string
   readonly implementation_display_name: string | null
   readonly worker_key: string
+  readonly version: string | null
   readonly status: string
   readonly drain: number
   readonly display_name: string | null
@@ -27,6 +28,7 @@ const toWorker = (row: WorkerRow, inFlight: number | null = null): WorkerRegistr
   implementationKind: row.implementation_kind,
   implementationDisplayName: row.implementation_display_name,
   workerKey: row.worker_key,
+  version: row.version,
   status: row.status,
   drain: row.drain === 1,
   displayName: row.display_name,
@@ -92,6 +94,7 @@ export const make = (
         implementation_kind: registration.implementationKind,
         implementation_display_name: registration.implementationDisplayName ?? null,
         worker_key: registration.workerKey,
+        version: registration.version ?? null,
         status: "active",
         drain: 0,
         display_name: registration.displayName ?? null,
@@ -100,7 +103,7 @@ export const make = (
         updated_at: now,
         last_heartbeat_at: null,
       })}
-      ON CONFLICT (project_id, implementation_kind, worker_key) DO UPDATE SET
+      ON CONFLICT (project_id, implementation_kind, worker_key, COALESCE(version, '')) DO UPDATE SET
         implementation_display_name = excluded.implementation_display_name, status = excluded.status, drain = 0,
         display_name = excluded.display_name, metadata = excluded.metadata, updated_at = excluded.updated_at
       RETURNING *`,

@@ -53,10 +53,10 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
 
   const columns = sql.literal(queuedRuns.columns)
 
-  // All rows that a probe finds have the same kind and key, but PostgreSQL uses the order of the index only where ORDER BY
+  // All rows that a probe finds have the same kind, key and version, but PostgreSQL uses the order of the index only where ORDER BY
   // names the columns that are compared with IS NULL.
   const probe = (
-    { agentId, implementationKind, projectId, wanted, workerKey }: RunRows.Probe,
+    { agentId, implementationKind, projectId, version, wanted, workerKey }: RunRows.Probe,
     index: number,
   ) => {
     const equals = (column: string, value: string | null) =>
@@ -66,7 +66,8 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
       WHERE q.gate = 0 AND q.project_id = ${projectId}
         ${agentId === null ? sql.literal("") : sql`AND q.agent_id = ${agentId}`}
         AND ${equals("q.implementation_kind", implementationKind)} AND ${equals("q.worker_key", workerKey)}
-      ORDER BY q.implementation_kind, q.worker_key, q.priority DESC, q.rank, q.run_pk
+        AND ${equals("q.version", version)}
+      ORDER BY q.implementation_kind, q.worker_key, q.version, q.priority DESC, q.rank, q.run_pk
       LIMIT ${wanted} FOR UPDATE OF q SKIP LOCKED
     ) ${sql.literal(`probe_${index}`)}`
   }

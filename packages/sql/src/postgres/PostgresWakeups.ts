@@ -32,7 +32,7 @@ const maxItems = 2000
 const NullableText = Schema.NullOr(Schema.String)
 
 const Item = Schema.Union(
-  /** A number of runs became runnable: project, kind, key, agent, count. */
+  /** A number of runs became runnable: project, kind, key, agent, count, and their version where they have one. */
   Schema.Tuple(
     Schema.Literal("r"),
     Schema.String,
@@ -40,6 +40,7 @@ const Item = Schema.Union(
     NullableText,
     Schema.String,
     Schema.Positive,
+    Schema.optionalElement(Schema.String),
   ),
   /** Claims of this project may find room at its limit. */
   Schema.Tuple(Schema.Literal("p"), Schema.String),
@@ -98,11 +99,12 @@ export const makeOutbox = (): Outbox => {
 
   return {
     runnable: (routes) => {
-      for (const { agentId, implementationKind, projectId, workerKey } of routes) {
-        const key = JSON.stringify(["r", projectId, implementationKind, workerKey, agentId])
+      for (const { agentId, implementationKind, projectId, version, workerKey } of routes) {
+        const key = JSON.stringify(["r", projectId, implementationKind, workerKey, agentId, version])
         const before = items.get(key)
         const count = before?.[0] === "r" ? before[5] + 1 : 1
-        put(key, ["r", projectId, implementationKind, workerKey, agentId, count])
+        const item = ["r", projectId, implementationKind, workerKey, agentId, count] as const
+        put(key, version === null ? item : [...item, version])
       }
     },
     freed: (projectIds) => {
@@ -218,12 +220,13 @@ export const link = (
           (item) => {
             switch (item[0]) {
               case "r": {
-                const [, projectId, implementationKind, workerKey, agentId, count] = item
+                const [, projectId, implementationKind, workerKey, agentId, count, version = null] = item
                 return local.runnable(
                   Array.from({ length: count }, () => ({
                     projectId,
                     implementationKind,
                     workerKey,
+                    version,
                     agentId,
                   })),
                 )

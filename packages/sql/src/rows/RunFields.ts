@@ -54,6 +54,7 @@ export const specFields: Fields<RunState.RunSpec> = {
   agentId: text(queued),
   implementationKind: text(queued),
   workerKey: text(queued),
+  versionPolicy: text(once),
   lane: text(repeated),
   limit: text(once, "limit_name"),
   concurrencyLimit: integer(once),
@@ -113,6 +114,7 @@ export const stateFields: Fields<Omit<RunState.RunState, "spec" | "holder">> = {
     decode: (stored: number) => gates[stored]!,
   },
   availableAt: integer(states),
+  version: text(states),
   limits: json(unended),
   // Only a run of the queue has one.
   rank: { ...integer(["queue"]), decode: (stored: number | null) => stored ?? 0 },

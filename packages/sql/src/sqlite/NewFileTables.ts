@@ -28,22 +28,6 @@ CREATE INDEX credentials_by_lookup ON credentials (lookup);
 CREATE INDEX credentials_by_project ON credentials (project_id, credential_pk);
 CREATE INDEX credentials_by_worker ON credentials (worker_id, credential_pk) WHERE worker_id IS NOT NULL;
 CREATE INDEX credentials_by_issuer ON credentials (issued_by) WHERE issued_by IS NOT NULL;
-CREATE TABLE workers (
-    worker_pk INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
-    project_id TEXT NOT NULL REFERENCES projects (id),
-    implementation_kind TEXT NOT NULL,
-    implementation_display_name TEXT,
-    worker_key TEXT NOT NULL,
-    status TEXT NOT NULL,
-    display_name TEXT,
-    metadata TEXT,
-    created_at INTEGER NOT NULL,
-    updated_at INTEGER NOT NULL,
-    last_heartbeat_at INTEGER, drain INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (project_id, implementation_kind, worker_key)
-  );
-CREATE INDEX workers_by_heartbeat ON workers (project_id, COALESCE(last_heartbeat_at, -1), worker_pk);
 CREATE TABLE conversations (
     conversation_pk INTEGER PRIMARY KEY,
     id TEXT NOT NULL,
@@ -88,7 +72,7 @@ CREATE TABLE runs (
     root_run_id TEXT NOT NULL,
     trigger_call TEXT,
     source_target TEXT,
-    runtime_target TEXT, child TEXT, title TEXT, time_limits TEXT, labels TEXT, batch_id TEXT, limit_name TEXT, concurrency_limit INTEGER, debounce_key TEXT, named_limits TEXT, fairness TEXT,
+    runtime_target TEXT, child TEXT, title TEXT, time_limits TEXT, labels TEXT, batch_id TEXT, limit_name TEXT, concurrency_limit INTEGER, debounce_key TEXT, named_limits TEXT, fairness TEXT, version_policy TEXT,
     UNIQUE (project_id, run_id)
   );
 CREATE INDEX runs_by_project ON runs (project_id, run_pk);
@@ -145,7 +129,7 @@ CREATE TABLE queue (
     worker_key TEXT,
     priority INTEGER NOT NULL,
     past_attempt TEXT
-  , children TEXT, budget TEXT, worked_millis INTEGER, start_by INTEGER, limit_name TEXT, placed_at INTEGER, debounce_key TEXT, limits TEXT, place_1 TEXT, place_2 TEXT, place_3 TEXT, placed_at_2 INTEGER, placed_at_3 INTEGER, rank INTEGER NOT NULL DEFAULT 0, place_4 TEXT, placed_at_4 INTEGER, place_5 TEXT, placed_at_5 INTEGER);
+  , children TEXT, budget TEXT, worked_millis INTEGER, start_by INTEGER, limit_name TEXT, placed_at INTEGER, debounce_key TEXT, limits TEXT, place_1 TEXT, place_2 TEXT, place_3 TEXT, placed_at_2 INTEGER, placed_at_3 INTEGER, rank INTEGER NOT NULL DEFAULT 0, place_4 TEXT, placed_at_4 INTEGER, place_5 TEXT, placed_at_5 INTEGER, version TEXT);
 CREATE INDEX queue_delayed ON queue (available_at) WHERE gate = 1;
 CREATE INDEX queue_in_lane ON queue (project_id, lane, run_pk) WHERE lane IS NOT NULL;
 CREATE TABLE leases (
@@ -168,7 +152,7 @@ CREATE TABLE leases (
     renewals INTEGER,
     renewed_at INTEGER,
     longest_gap INTEGER
-  , children TEXT, budget TEXT, worked_millis INTEGER, timeout_at INTEGER, limits TEXT);
+  , children TEXT, budget TEXT, worked_millis INTEGER, timeout_at INTEGER, limits TEXT, version TEXT);
 CREATE INDEX leases_expiring ON leases (lease_expires_at) WHERE lease_owner IS NOT NULL;
 CREATE INDEX leases_by_claim ON leases (claim_id, lease_owner) WHERE claim_id IS NOT NULL;
 CREATE INDEX leases_in_lane ON leases (project_id, lane, run_pk) WHERE lane IS NOT NULL;
@@ -187,7 +171,7 @@ CREATE TABLE waits (
     started_at INTEGER,
     waiting TEXT NOT NULL,
     waiting_expires_at INTEGER
-  , children TEXT, budget TEXT, answers_due INTEGER, worked_millis INTEGER, limits TEXT);
+  , children TEXT, budget TEXT, answers_due INTEGER, worked_millis INTEGER, limits TEXT, version TEXT);
 CREATE INDEX waits_expiring ON waits (waiting_expires_at) WHERE waiting_expires_at IS NOT NULL;
 CREATE INDEX waits_in_lane ON waits (project_id, lane, run_pk) WHERE lane IS NOT NULL;
 CREATE TABLE outcomes (
@@ -215,7 +199,7 @@ CREATE TABLE outcomes (
     metadata TEXT,
     result TEXT,
     finished_at INTEGER NOT NULL
-  , children TEXT, open_children INTEGER, budget TEXT);
+  , children TEXT, open_children INTEGER, budget TEXT, version TEXT);
 CREATE INDEX outcomes_finished ON outcomes (project_id, finished_at);
 CREATE TABLE claims (
     run_pk INTEGER NOT NULL,
@@ -320,10 +304,6 @@ CREATE INDEX queue_place_2 ON queue (project_id, place_2, placed_at_2)
 CREATE INDEX queue_place_3 ON queue (project_id, place_3, placed_at_3)
       WHERE place_3 IS NOT NULL;
 CREATE INDEX limits_governing ON limits (limit_pk) WHERE governs = 1;
-CREATE INDEX queue_runnable
-    ON queue (project_id, implementation_kind, worker_key, priority DESC, rank, run_pk) WHERE gate = 0;
-CREATE INDEX queue_runnable_by_agent
-    ON queue (project_id, agent_id, implementation_kind, worker_key, priority DESC, rank, run_pk) WHERE gate = 0;
 CREATE INDEX queue_limited ON queue (project_id, limit_name, priority DESC, rank, run_pk) WHERE gate = 3;
 CREATE TABLE flows (
     project_id TEXT NOT NULL,
@@ -414,6 +394,31 @@ CREATE TABLE webhook_sources (
       UNIQUE (project_id, id)
     );
 CREATE INDEX webhook_sources_by_project ON webhook_sources (project_id, source_pk);
+CREATE TABLE "workers" (
+    worker_pk INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    project_id TEXT NOT NULL REFERENCES projects (id),
+    implementation_kind TEXT NOT NULL,
+    implementation_display_name TEXT,
+    worker_key TEXT NOT NULL,
+    status TEXT NOT NULL,
+    display_name TEXT,
+    metadata TEXT,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    last_heartbeat_at INTEGER,
+    drain INTEGER NOT NULL DEFAULT 0,
+    version TEXT
+  );
+CREATE INDEX workers_by_heartbeat ON workers (project_id, COALESCE(last_heartbeat_at, -1), worker_pk);
+CREATE UNIQUE INDEX workers_by_version
+    ON workers (project_id, implementation_kind, worker_key, (COALESCE(version, '')));
+CREATE INDEX queue_runnable
+    ON queue (project_id, implementation_kind, worker_key, version, priority DESC, rank, run_pk) WHERE gate = 0;
+CREATE INDEX queue_runnable_by_agent
+    ON queue (project_id, agent_id, implementation_kind, worker_key, version, priority DESC, rank, run_pk)
+    WHERE gate = 0;
+CREATE INDEX queue_by_version ON queue (version, project_id) WHERE version IS NOT NULL;
 INSERT INTO runlease_migrations (migration_id, name) VALUES
   (1, 'ControlPlane'),
   (2, 'Counters'),
@@ -439,5 +444,6 @@ INSERT INTO runlease_migrations (migration_id, name) VALUES
   (22, 'Outbox'),
   (23, 'Webhooks'),
   (24, 'Conversations'),
-  (25, 'WebhookSources');
+  (25, 'WebhookSources'),
+  (26, 'Versions');
 `

@@ -107,10 +107,11 @@ const equals = (column: string, value: string | null): string =>
   value === null ? `${column} IS NULL` : `${column} = ?`
 
 /** SQLite plans a statement again at each run when its LIMIT is a bare parameter. */
-const runnableText = ({ agentId, implementationKind, workerKey }: RunRows.Probe): string =>
+const runnableText = ({ agentId, implementationKind, version, workerKey }: RunRows.Probe): string =>
   `SELECT ${queuedRuns.columns} FROM queue q CROSS JOIN runs r ON r.run_pk = q.run_pk
     WHERE q.gate = 0 AND q.project_id = ? ${agentId === null ? "" : "AND q.agent_id = ?"}
       AND ${equals("q.implementation_kind", implementationKind)} AND ${equals("q.worker_key", workerKey)}
+      AND ${equals("q.version", version)}
     ORDER BY q.priority DESC, q.rank, q.run_pk LIMIT ? + 0`
 
 const namedLeased = `SELECT ${leasedRuns.columns} FROM runs r CROSS JOIN leases l ON l.run_pk = r.run_pk
@@ -129,11 +130,12 @@ const due = [
   `SELECT run_pk FROM leases WHERE timeout_at <= ? ORDER BY timeout_at LIMIT ${mostDue}`,
 ]
 const dueParents = `SELECT run_pk FROM outcomes WHERE open_children > 0 LIMIT ${mostDue}`
-/** Which limits there are that no submission names, by their places in `scopes`: one look at three indexes. */
-const scopes = ["agents", "projects", "named"] as const
+/** Which limits there are that no submission names, and whether a run is pinned, by their places in `scopes`: one look at four indexes. */
+const scopes = ["agents", "projects", "named", "pinned"] as const
 const scopedLimits = `SELECT 0 FROM (SELECT 1 FROM limits WHERE governs = 1 LIMIT 1)
   UNION ALL SELECT 1 FROM (SELECT 1 FROM limits WHERE governs = 2 LIMIT 1)
-  UNION ALL SELECT 2 FROM (SELECT 1 FROM limit_agents LIMIT 1)`
+  UNION ALL SELECT 2 FROM (SELECT 1 FROM limit_agents LIMIT 1)
+  UNION ALL SELECT 3 FROM (SELECT 1 FROM queue WHERE version >= '' LIMIT 1)`
 
 const heads = unfinishedTables.map(
   (table) => `SELECT run_pk FROM ${table} WHERE project_id = ? AND lane = ? AND lane IS NOT NULL
@@ -203,13 +205,16 @@ const makePlain = (database: Sqlite.Database): PlainRows => {
     search: (now, { claims, probes }) => {
       const found: Array<ReadonlyArray<RunRows.StoredRun>> = []
       for (const probe of probes) {
-        const { agentId, implementationKind, projectId, wanted, workerKey } = probe
+        const { agentId, implementationKind, projectId, version, wanted, workerKey } = probe
         const shape =
-          (agentId === null ? 0 : 1) + (implementationKind === null ? 0 : 2) + (workerKey === null ? 0 : 4)
+          (agentId === null ? 0 : 1) +
+          (implementationKind === null ? 0 : 2) +
+          (workerKey === null ? 0 : 4) +
+          (version === null ? 0 : 8)
         const statement = runnable.get(shape) ?? prepare(runnableText(probe))
         runnable.set(shape, statement)
         const parameters: Array<Value> = [projectId]
-        for (const value of [agentId, implementationKind, workerKey]) {
+        for (const value of [agentId, implementationKind, workerKey, version]) {
           if (value !== null) parameters.push(value)
         }
         found.push(statement.all(...parameters, wanted).map(queuedRuns.toValue))
@@ -225,9 +230,9 @@ const makePlain = (database: Sqlite.Database): PlainRows => {
       for (const statement of findDue) for (const [key] of statement.all(now)) due.push(Number(key))
       for (const [key] of findDueParents.all()) due.push(Number(key))
 
-      const scoped = { agents: false, projects: false, named: false }
+      const scoped = { agents: false, projects: false, named: false, pinned: false }
       for (const [mark] of findScoped.all()) scoped[scopes[Number(mark)]!] = true
-      return { runnable: found, claimedBefore, due, scopedLimits: scoped }
+      return { runnable: found, claimedBefore, due, scopedLimits: scoped, pinned: scoped.pinned }
     },
 
     advanceLanes: (now, lanes, admits) => {

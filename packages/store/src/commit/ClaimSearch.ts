@@ -33,6 +33,7 @@ export const request = (
 ): Request => ({
   worker,
   workerId,
+  version: worker.version,
   claimId: claimId ?? null,
   leaseMillis: Duration.toMillis(leaseDuration),
   agentIds,
@@ -52,27 +53,30 @@ export const accepts = ({ agentIds, worker }: Request, route: Route): boolean =>
   route.projectId === worker.projectId &&
   (route.implementationKind === null || route.implementationKind === worker.implementationKind) &&
   (route.workerKey === null || route.workerKey === worker.workerKey) &&
+  (route.version === null || route.version === worker.version) &&
   (agentIds.length === 0 || agentIds.some((agentId) => agentId === route.agentId))
 
-/** Every route that leads to the worker of a claim. */
-const probesOf = ({ agentIds, limit, worker }: Request): ReadonlyArray<Probe> => {
+/** Every route that leads to the worker of a claim. Where no run is pinned, none names a version. */
+const probesOf = ({ agentIds, limit, worker }: Request, pinned: boolean): ReadonlyArray<Probe> => {
   const { implementationKind, projectId, workerKey } = worker
   const probes: Array<Probe> = []
   for (const agentId of agentIds.length === 0 ? [null] : Array.dedupe(agentIds)) {
-    const ofAgent = { projectId, agentId, wanted: limit }
-    probes.push(
-      { ...ofAgent, implementationKind: null, workerKey: null },
-      { ...ofAgent, implementationKind, workerKey: null },
-      { ...ofAgent, implementationKind: null, workerKey },
-      { ...ofAgent, implementationKind, workerKey },
-    )
+    for (const version of pinned ? [null, worker.version] : [null]) {
+      const ofVersion = { projectId, agentId, version, wanted: limit }
+      probes.push(
+        { ...ofVersion, implementationKind: null, workerKey: null },
+        { ...ofVersion, implementationKind, workerKey: null },
+        { ...ofVersion, implementationKind: null, workerKey },
+        { ...ofVersion, implementationKind, workerKey },
+      )
+    }
   }
   return probes
 }
 
 /** No name is empty. */
-const nameOf = ({ agentId, implementationKind, projectId, workerKey }: Probe): string =>
-  `${projectId}\u0000${implementationKind ?? ""}\u0000${workerKey ?? ""}\u0000${agentId ?? ""}`
+const nameOf = ({ agentId, implementationKind, projectId, version, workerKey }: Probe): string =>
+  `${projectId}\u0000${implementationKind ?? ""}\u0000${workerKey ?? ""}\u0000${agentId ?? ""}${version === null ? "" : `\u0000${version}`}`
 
 /** The search of some claims, and what it found for each of them. */
 export interface Plan {
@@ -83,8 +87,8 @@ export interface Plan {
   readonly claimedBefore: (found: Found) => ReadonlyMap<Request, ReadonlyArray<RunRef>>
 }
 
-/** Claims that look for the same runs share a probe, which wants as many as all of them together. */
-export const plan = (requests: ReadonlyArray<Request>): Plan => {
+/** Claims that look for the same runs share a probe, which wants as many as all of them together. `pinned`: some run may be. */
+export const plan = (requests: ReadonlyArray<Request>, pinned: boolean): Plan => {
   const probes: Array<Probe> = []
   const indexes = new Map<string, number>()
   const places = new Map<Request, Array<number>>()
@@ -99,7 +103,7 @@ export const plan = (requests: ReadonlyArray<Request>): Plan => {
       claims.push({ workerId, claimId })
     }
     if (limit === 0) continue
-    for (const probe of probesOf(request)) {
+    for (const probe of probesOf(request, pinned)) {
       const name = nameOf(probe)
       const index = indexes.get(name)
       if (index === undefined) {

@@ -64,12 +64,16 @@ export const noteLimits = (memory: LimitsSeen, additions: number, found: LimitRu
   memory.read = true
 }
 
-/** What this process remembers from one commit to the next. `routes` is undefined until it has met a run with a fairness key. */
+/**
+ * What this process remembers from one commit to the next. `routes` is undefined until it has met a run with a fairness key. `pinned`: the last
+ * search has found that a pending run is pinned.
+ */
 export interface Memory {
   readonly leases: RememberedLeases
   readonly limitsSeen: LimitsSeen
   readonly webhookProjects: WebhookProjects
   routes: Fairness.Routes | undefined
+  pinned: boolean
 }
 
 export interface RunBatch<X> {
@@ -526,7 +530,9 @@ export const make = <X>(
     after: Effect.gen(function* () {
       yield* handOver.deliver
       const left = stillRunnable()
-      if (left.length > 0) yield* wakeups.runnable(left.map(({ state }) => state.spec))
+      if (left.length > 0) {
+        yield* wakeups.runnable(left.map(({ state: { spec, version } }) => ({ ...spec, version })))
+      }
       if (limitsEntered?.checksSoon() === true) yield* wakeups.dueSooner
       if (webhooksEntered?.some() === true) yield* wakeups.messages
       if (limitsEntered !== undefined && limitsEntered.freed.size > 0)

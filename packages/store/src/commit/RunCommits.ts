@@ -269,7 +269,7 @@ const beginning = <X>(
       if (run === undefined) unknown.push(ref)
       else remembered.set(logKey(ref), run)
     }
-    const plan = claims.length === 0 ? undefined : ClaimSearch.plan(claims)
+    let plan = claims.length === 0 ? undefined : ClaimSearch.plan(claims, memory.pinned)
     const { additions } = memory.limitsSeen
     const wanted = plan?.search ?? (wakeups.claims.someWait() ? ClaimSearch.nothing : undefined)
 
@@ -286,7 +286,13 @@ const beginning = <X>(
     // The first statements do not wait for the instant, which the beginning of the transaction returns.
     const now = yield* rows.now
 
+    // The first run that is pinned since the last search: only now are the routes of a version looked at.
+    if (plan !== undefined && read.found?.pinned === true && !memory.pinned) {
+      plan = ClaimSearch.plan(claims, true)
+      read.found = yield* rows.search(plan.search)
+    }
     const { found, runs } = read
+    if (found !== undefined) memory.pinned = found.pinned
     if (found !== undefined) RunBatch.noteLimits(memory.limitsSeen, additions, found.scopedLimits)
     return RunBatch.make(rows, wakeups, memory, {
       now,
@@ -310,6 +316,7 @@ export const make = <X>(
       limitsSeen: RunBatch.noLimitsSeen(),
       webhookProjects: WebhookProjects.make(),
       routes: undefined,
+      pinned: false,
     }
     const queue = makeQueue<ClaimSearch.Request, RunBatch.RunBatch<X>, X>({
       transact,

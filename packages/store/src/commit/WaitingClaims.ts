@@ -330,7 +330,9 @@ export const handOver = <X>(
   let unread: Array<HandedRun> = []
 
   const hand = (key: RunKey, state: RunState, project: string | undefined): HandedRun | undefined => {
-    const claim = isClaimable(state, now) ? reservation.take(state.spec) : undefined
+    const claim = isClaimable(state, now)
+      ? reservation.take({ ...state.spec, version: state.version })
+      : undefined
     if (claim === undefined) return undefined
     const handed = {
       claimed: RunTransitions.claim(state, claim.request, now, project),

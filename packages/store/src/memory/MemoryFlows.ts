@@ -34,6 +34,7 @@ const isIn =
     if (set._tag === "Limit") return LimitRules.behindOf(run) === set.limit
     return (
       gate === "runnable" &&
+      run.version === null &&
       spec.implementationKind === set.route.implementationKind &&
       spec.workerKey === set.route.workerKey &&
       (ofAnyAgent || spec.agentId === set.route.agentId)

@@ -142,7 +142,7 @@ export const make = (state: State.State): LimitRows<never> => ({
       const stale = pending.filter((run) => LimitRules.countOf(run.state, usage.limit) === "stale")
       return pending
         .filter(isBehind(usage))
-        .filter((run) => !stale.some((other) => LimitRules.sameRoute(other.state.spec, run.state.spec)))
+        .filter((run) => !stale.some((other) => LimitRules.sameRoute(other.state, run.state)))
         .filter((run) => !LimitRules.isFresh(run.state) || left-- > 0)
         .slice(0, most)
     }),

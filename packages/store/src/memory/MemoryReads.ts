@@ -48,7 +48,9 @@ export const make = (state: State.State): RunReads<never> => ({
       for (const { workers } of state.projects.values()) {
         for (const id of workerIds) {
           const worker = workers.get(id)
-          if (worker !== undefined) found.set(id, { ...worker, name: worker.displayName ?? worker.workerKey })
+          if (worker === undefined) continue
+          const { displayName, version, workerKey } = worker
+          found.set(id, { ...worker, version: version ?? "", name: displayName ?? workerKey })
         }
       }
       return found

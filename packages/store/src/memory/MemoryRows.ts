@@ -26,7 +26,7 @@ import {
 } from "../rows/RunRows.js"
 import { advanced, afterChange } from "../rows/StoredRun.js"
 import * as DebounceRules from "../rules/DebounceRules.js"
-import type { RunSpec } from "../rules/RunState.js"
+import type { RunSpec, RunState } from "../rules/RunState.js"
 import * as RunTransitions from "../rules/RunTransitions.js"
 import { isRunnable } from "../rules/Transition.js"
 import { newConversation, touch } from "./Conversations.js"
@@ -203,7 +203,11 @@ const write = (state: State.State, { after, details, entries, key }: Change): vo
 /** A record changes with its run; what a transaction has found does not. */
 const toStored = ({ key, state }: State.MemoryRun): StoredRun => ({ key, state })
 
-const matches = ({ agentId, implementationKind, projectId, workerKey }: Probe, spec: RunSpec): boolean =>
+const matches = (
+  { agentId, implementationKind, projectId, version, workerKey }: Probe,
+  { spec, version: pinnedTo }: RunState,
+): boolean =>
+  pinnedTo === version &&
   spec.projectId === projectId &&
   spec.implementationKind === implementationKind &&
   spec.workerKey === workerKey &&
@@ -214,10 +218,16 @@ const runnable = (state: State.State, { probes }: Search): Found["runnable"] => 
   for (const record of state.pending) {
     if (!isRunnable(record.state)) continue
     for (const [index, probe] of probes.entries()) {
-      if (matches(probe, record.state.spec)) found[index]!.push(toStored(record))
+      if (matches(probe, record.state)) found[index]!.push(toStored(record))
     }
   }
   return found.map((runs, index) => runs.sort(byPreference).slice(0, probes[index]!.wanted))
+}
+
+/** Whether a run that waits for a claim has a version. */
+const isPinned = (state: State.State): boolean => {
+  for (const { state: run } of state.pending) if (run.version !== null) return true
+  return false
 }
 
 const claimedBefore = (state: State.State, { claims }: Search): Found["claimedBefore"] =>
@@ -298,6 +308,7 @@ export const make = (state: State.State): RunRows<never> => {
         claimedBefore: claimedBefore(state, search),
         due: due(state),
         scopedLimits: MemoryLimits.scopedLimits(state),
+        pinned: isPinned(state),
       })),
     lanesWith: (which, lanes) =>
       Effect.sync(() =>

@@ -151,7 +151,9 @@ export const make = (state: State.State): SummaryRows<never> => {
             : (["projectId"] as const)
         const before = Array.from(state.pending).filter(
           (each) =>
-            (behind === null ? isRunnable(each.state) : LimitRules.behindOf(each.state) === behind) &&
+            (behind === null
+              ? isRunnable(each.state) && each.state.version === run.state.version
+              : LimitRules.behindOf(each.state) === behind) &&
             Arr.every(names, (name) => each.state.spec[name] === spec[name]) &&
             byPreference(each, run) < 0,
         )

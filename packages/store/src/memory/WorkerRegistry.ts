@@ -61,9 +61,10 @@ export const make = (
 ): WorkerRegistry["Type"] => {
   const { runs, workers } = State.projectOf(state, projectId)
 
-  const find = (kind: string, key: string): RegisteredWorker | undefined => {
+  const find = (kind: string, key: string, version: string | null): RegisteredWorker | undefined => {
     for (const worker of workers.values()) {
-      if (worker.implementationKind === kind && worker.workerKey === key) return worker
+      if (worker.implementationKind !== kind || worker.workerKey !== key) continue
+      if (worker.version === version) return worker
     }
     return undefined
   }
@@ -82,14 +83,15 @@ export const make = (
     register: Effect.fnUntraced(function* (registration) {
       const newId = Ids.WorkerId.make(yield* Ids.uuidV7)
       return yield* State.step(state, ({ at }) => {
-        const { implementationKind, workerKey } = registration
-        const before = find(implementationKind, workerKey)
+        const { implementationKind, version = null, workerKey } = registration
+        const before = find(implementationKind, workerKey, version)
         const worker: RegisteredWorker = {
           id: before?.id ?? newId,
           projectId,
           implementationKind,
           implementationDisplayName: registration.implementationDisplayName ?? null,
           workerKey,
+          version,
           status: "active",
           drain: false,
           displayName: registration.displayName ?? null,

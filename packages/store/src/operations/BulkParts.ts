@@ -23,6 +23,7 @@ import * as BulkRules from "../rules/BulkRules.js"
 import * as ProjectEvents from "../rules/ProjectEvents.js"
 import * as LabelRules from "../rules/LabelRules.js"
 import { type RunState, toRun } from "../rules/RunState.js"
+import * as RunTransitions from "../rules/RunTransitions.js"
 import * as LabelOperation from "./LabelOperation.js"
 import * as LeaseOperations from "./LeaseOperations.js"
 import { maxLength } from "./RecordReads.js"
@@ -273,6 +274,20 @@ const label = <X>(batch: RunBatch<X>, record: Record, targets: Targets): Effect.
   }))
 }
 
+/** Moves pinned runs to another version. A run that a worker holds refuses. */
+const move = <X>(batch: RunBatch<X>, record: Record, targets: Targets): Done => ({
+  targets,
+  verdicts: targets.targets.map(({ name, run }): BulkRules.Verdict => {
+    if (run === undefined) return notFound(name)
+    const moved = RunTransitions.moveVersion(run.state, record.move!, batch.now)
+    if (moved === undefined) return "skipped"
+    if (moved === "claimed")
+      return { runId: name, code: "run_claimed", message: "A worker holds it; drain that first" }
+    if (!record.dryRun) batch.apply(run, moved)
+    return "done"
+  }),
+})
+
 type Refusal = Submit.Refusal | RetryRefused
 
 /** A run that is to be submitted once more. */
@@ -354,11 +369,13 @@ const act = <X>(
       return label(batch, record, targets)
     case "retry":
       return retry(batch, record, targets, seeds)
+    case "move":
+      return Effect.sync(() => move(batch, record, targets))
   }
 }
 
 /** The most runs of a part. A run that is submitted again brings a request with it. */
-const mostOf = { cancel: 256, label: 256, retry: 64 } as const
+const mostOf = { cancel: 256, label: 256, move: 256, retry: 64 } as const
 
 /** The most runs of a part while others use the store: a claim waits a few milliseconds for it. */
 const mostBeside = 32

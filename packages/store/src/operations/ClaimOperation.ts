@@ -66,7 +66,13 @@ interface ClaimAnswer {
   readonly blocked: boolean
 }
 
-const nothing: Found = { runnable: [], claimedBefore: [], due: [], scopedLimits: LimitRules.noScopedLimits }
+const nothing: Found = {
+  runnable: [],
+  claimedBefore: [],
+  due: [],
+  scopedLimits: LimitRules.noScopedLimits,
+  pinned: false,
+}
 
 /** The runs of these as far as the request gave them and its worker still holds them. */
 const giveAgain = <X>(
@@ -141,6 +147,8 @@ const take = <X>(
   for (const { request, run } of assigned) {
     const current = batch.add(run)
     if (!isClaimable(current.state, batch.now)) continue
+    // This commit may have let another worker claim it and hand it back.
+    if (current.state.version !== null && current.state.version !== request.version) continue
     const limits = batch.mayBeLimited(current) ? batch.limits() : undefined
     const project = limits?.project(current)
     if (project !== undefined && limits?.hasRoom(project) === false) {
@@ -203,7 +211,7 @@ const claimAll = Effect.fnUntraced(function* <X>(
   batch: RunBatch<X>,
 ): Effect.fn.Return<ReadonlyArray<Either.Either<Decision>>, X> {
   yield* batch.settle
-  const { found, plan } = batch.search ?? { plan: ClaimSearch.plan(requests), found: nothing }
+  const { found, plan } = batch.search ?? { plan: ClaimSearch.plan(requests, false), found: nothing }
   const claimedBefore = plan.claimedBefore(found)
   const again =
     claimedBefore.size === 0

@@ -277,11 +277,21 @@ const repeated = <X>(
 const parentOf = <X>(submissions: Submissions<X>, request: Request): Parent | undefined => {
   const { projectId, runId, submission } = request
   if (submission.parentRunId === undefined)
-    return { parentRunId: null, rootRunId: runId, labels: Labels.none }
+    return { parentRunId: null, rootRunId: runId, labels: Labels.none, versionPolicy: null, version: null }
   const named = { projectId, runId: submission.parentRunId }
   const parentRunId = submissions.found.inputs.get(logKey(named)) ?? named.runId
-  const parent = submittedBefore(submissions, { projectId, runId: parentRunId })
-  return parent && { parentRunId, rootRunId: parent.details.rootRunId, labels: parent.details.labels }
+  const ref = { projectId, runId: parentRunId }
+  const parent = submittedBefore(submissions, ref)
+  const state = submissions.batch.find(ref)?.state ?? submissions.accepted.get(logKey(ref))?.run.state
+  return (
+    parent && {
+      parentRunId,
+      rootRunId: parent.details.rootRunId,
+      labels: parent.details.labels,
+      versionPolicy: state?.spec.versionPolicy ?? null,
+      version: state?.version ?? null,
+    }
+  )
 }
 
 /** The request as the executor gets it: that of the submission, else the messages of its conversation. */

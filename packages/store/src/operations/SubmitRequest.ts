@@ -14,7 +14,7 @@ import { limitsOf } from "@runlease/core/TimeLimits"
 import * as TraceContext from "@runlease/core/TraceContext"
 import { Array as Arr, DateTime, Effect, type Tracer } from "effect"
 import * as RetryEvent from "../rules/RetryEvent.js"
-import type { ChildSpec, RunDetails } from "../rules/RunState.js"
+import type { ChildSpec, RunDetails, RunSpec } from "../rules/RunState.js"
 import type { Transition } from "../rules/Transition.js"
 import * as LimitPlaces from "../rules/LimitPlaces.js"
 import * as LimitKey from "../rules/LimitKey.js"
@@ -106,8 +106,14 @@ export const namedOf = ({ projectId, submission: { limits = {} } }: Request) =>
 /** The hash of a submission, to be compared with another of the same public id. */
 export const fingerprintOf = ({ sent }: Request): string => sha256(sent)
 
-/** The run that a submission names as its parent, or null, the root of its own run, and the labels of the parent. */
-export type Parent = Pick<RunDetails, "parentRunId" | "rootRunId" | "labels">
+/**
+ * The run that a submission names as its parent, or null, the root of its own run, the labels of the parent, and the version that it is
+ * pinned to.
+ */
+export interface Parent extends Pick<RunDetails, "parentRunId" | "rootRunId" | "labels"> {
+  readonly versionPolicy: RunSpec["versionPolicy"]
+  readonly version: string | null
+}
 
 /** Where a new run is in its lane and in its tree, and the limits of its agent: those with names, and the one of all its runs. */
 export interface Place {
@@ -172,6 +178,7 @@ export const newRun = (
   const { projectId, runId, seed, sent, submission } = request
   const { availableAt, debounce, limits: named } = submission
   const limit = submission.concurrencyLimit === undefined ? null : (limitOf(request)?.limit ?? null)
+  const isPinned = (submission.versionPolicy ?? parent.versionPolicy) === "pinned"
   const isLimited =
     limit !== null || named !== undefined || place.governor !== undefined || place.ofAgent.length > 0
   const submitted = RunTransitions.submit(
@@ -183,6 +190,7 @@ export const newRun = (
       agentId: submission.agentId,
       implementationKind: submission.implementationKind ?? null,
       workerKey: submission.workerKey ?? null,
+      versionPolicy: isPinned ? "pinned" : null,
       lane: place.lane,
       limit,
       concurrencyLimit: submission.concurrencyLimit ?? null,
@@ -203,6 +211,7 @@ export const newRun = (
       behind: place.behind,
       limits: isLimited ? limitsOfRun(limit, request, place) : null,
       budget: submission.budget,
+      version: isPinned ? parent.version : null,
       availableAt:
         debounce !== undefined
           ? DebounceRules.availableAt(debounce, { createdAt: now, now })

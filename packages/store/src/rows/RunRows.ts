@@ -24,19 +24,21 @@ import type { Change, NewRun, RunKey, RunRef, StoredRun } from "./StoredRun.js"
 export { byPreference } from "./StoredRun.js"
 export type { Change, DetailChanges, NewRun, RunKey, RunRef, StoredRun, UserMessage } from "./StoredRun.js"
 
-/** The project of a runnable run, and the workers that it accepts. */
+/** The project of a runnable run, and the workers that it accepts. `version`: empty for workers without one, null for any. */
 export interface Route {
   readonly projectId: string
   readonly implementationKind: string | null
   readonly workerKey: string | null
+  readonly version: string | null
   readonly agentId: string
 }
 
-/** Which runs a worker may claim. */
+/** Which runs a worker may claim. `version`: empty for a worker without one. */
 export interface WorkerIdentity {
   readonly projectId: Ids.ProjectId
   readonly implementationKind: string
   readonly workerKey: string
+  readonly version: string
 }
 
 /** `name`: what people call the worker. */
@@ -45,13 +47,14 @@ export interface NamedWorker extends WorkerIdentity {
 }
 
 /**
- * A search for at most `wanted` runnable runs: those whose kind, key and agent are these. A null kind or key is that of runs
- * that name none; a null agent is any.
+ * A search for at most `wanted` runnable runs: those whose kind, key, version and agent are these. A null kind, key or version is that of
+ * runs that name none; a null agent is any.
  */
 export interface Probe {
   readonly projectId: Ids.ProjectId
   readonly implementationKind: string | null
   readonly workerKey: string | null
+  readonly version: string | null
   readonly agentId: Ids.AgentId | null
   readonly wanted: number
 }
@@ -74,12 +77,14 @@ export interface Search {
  * `runnable`: for each probe the runs that match it, by preference, without those that another transaction is writing; they
  * are locked. `claimedBefore`: for each claim the running runs that name it; they are not locked.
  * `due`: runs that time may change by now, a bounded number; they are not locked. `scopedLimits`: which limits there are that no submission names.
+ * `pinned`: whether a run of some project is pinned and pending.
  */
 export interface Found {
   readonly runnable: ReadonlyArray<ReadonlyArray<StoredRun>>
   readonly claimedBefore: ReadonlyArray<ReadonlyArray<RunRef>>
   readonly due: ReadonlyArray<RunKey>
   readonly scopedLimits: ScopedLimits
+  readonly pinned: boolean
 }
 
 /** Runs of one lane go one after the other. */

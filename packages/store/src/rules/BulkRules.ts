@@ -77,6 +77,14 @@ const checkStart = ({ action, fromStart }: Checked): Either.Either<void, Invalid
     ? refuse("fromStart", `must be absent, as ${action} submits no run again`)
     : Either.void
 
+const checkMove = ({ action, move }: Checked): Either.Either<void, InvalidBulk> => {
+  if (action !== "move") {
+    return move === undefined ? Either.void : refuse("move", `must be absent, as ${action} moves no run`)
+  }
+  if (move === undefined) return refuse("move", "must name the versions, from and to")
+  return move.from === move.to ? refuse("move.to", "must be another version than from") : Either.void
+}
+
 /** The operation, when it can be made. */
 export const check = (input: Input): Either.Either<Checked, InvalidBulk> =>
   Either.mapLeft(validate(input), (error) => {
@@ -85,7 +93,10 @@ export const check = (input: Input): Either.Either<Checked, InvalidBulk> =>
     return new InvalidBulk({ field, message: issue?.message.split("\n")[0] ?? "is malformed" })
   }).pipe(
     Either.flatMap((checked) =>
-      Either.map(Either.all([checkRuns(checked), checkLabels(checked), checkStart(checked)]), () => checked),
+      Either.map(
+        Either.all([checkRuns(checked), checkLabels(checked), checkStart(checked), checkMove(checked)]),
+        () => checked,
+      ),
     ),
   )
 
@@ -106,7 +117,7 @@ const withCursor = (record: BulkRecord): BulkRecord => ({
 
 /** A new operation. */
 export const begin = (
-  { action, createdBy, dryRun, filter, fromStart, labels, reason, runIds }: Checked,
+  { action, createdBy, dryRun, filter, fromStart, labels, move, reason, runIds }: Checked,
   { from, id, projectId, to }: Beginning,
   now: number,
 ): BulkRecord => {
@@ -119,6 +130,7 @@ export const begin = (
     filter: named === null ? encodeFilter(filter ?? {}) : null,
     named: named?.length ?? null,
     labels: labels ?? null,
+    ...(move === undefined ? {} : { move }),
     fromStart: fromStart ?? false,
     reason: reason ?? null,
     dryRun: dryRun ?? false,

@@ -6,7 +6,7 @@
  * moves it on by `service / weight`. A key that has none begins at the virtual time of the set, so it waits for one start of each other
  * key at most, and what a key has had before the others came does not count.
  *
- * A run that a worker has had before has rank 0, and goes before those that none has had. So has a run that has lost its place at a limit, while
+ * A run that begins with the version of its parent has rank 0: it enters no set. A run that a worker has had before has rank 0, and goes before those that none has had. So has a run that has lost its place at a limit, while
  * it is behind that limit, and a run without a key, unless ranked runs wait in its set: then all runs without a key share one turn.
  *
  * Source: docs/decisions/0105-fairness.md
@@ -56,7 +56,7 @@ export const routeName = ({ agentId, implementationKind, workerKey }: Route): st
 /** The set that a run enters with a rank; undefined for one that is in none, and for one that a worker has had before. */
 export const setOf = (state: RunState): RankedSet | undefined => {
   const { gate, spec, status } = state
-  if (status !== "pending" || !isFresh(state)) return undefined
+  if (status !== "pending" || state.version !== null || !isFresh(state)) return undefined
   const { priority, projectId } = spec
   if (gate === "runnable") return { _tag: "Route", projectId, priority, name: routeName(spec), route: spec }
   const limit = behindOf(state)
@@ -75,6 +75,7 @@ const losesPlace = (before: RunState, after: RunState): boolean => {
 /** Whether a run enters a set by this change: also where it moves from one limit to the next. */
 export const enters = (before: RunState, after: RunState): boolean =>
   after.status === "pending" &&
+  after.version === null &&
   isFresh(after) &&
   (after.gate === "runnable" || after.gate === "limited") &&
   (before.status !== "pending" || before.gate !== after.gate || behindOf(before) !== behindOf(after)) &&

@@ -249,5 +249,8 @@ export const losePlace = (state: RunState, limit: string, now: number): Transiti
 }
 
 /** Whether the same workers claim both runs. */
-export const sameRoute = (a: RunSpec, b: RunSpec): boolean =>
-  a.agentId === b.agentId && a.implementationKind === b.implementationKind && a.workerKey === b.workerKey
+export const sameRoute = (a: RunState, b: RunState): boolean =>
+  a.version === b.version &&
+  a.spec.agentId === b.spec.agentId &&
+  a.spec.implementationKind === b.spec.implementationKind &&
+  a.spec.workerKey === b.spec.workerKey

@@ -83,11 +83,12 @@ const runs = (count: number, most: number, verb: readonly [one: string, many: st
 export const explainCommand = (runId: string): string => `runlease runs explain ${runId}`
 
 /** The command that starts a worker which claims such runs. */
-export const startCommand = ({ agentId, implementationKind, workerKey }: Route): string =>
+export const startCommand = ({ agentId, implementationKind, version, workerKey }: Route): string =>
   [
     `runlease worker --agent ${agentId}`,
     ...(implementationKind === null ? [] : [`--kind ${implementationKind}`]),
     ...(workerKey === null ? [] : [`--key ${workerKey}`]),
+    ...(version ? [`--worker-version ${JSON.stringify(version)}`] : []),
     "--command PROGRAM",
   ].join(" ")
 
@@ -209,11 +210,12 @@ const slotsOf = ({ slots }: Claimer): string =>
   slots === null ? "" : ` (${slots.used} of ${slots.all} slots in use)`
 
 const noWorker = (run: PendingRun, claimers: ReadonlyArray<Claimer>): Obstacle => {
-  const { agentId, implementationKind, workerKey } = run
+  const { agentId, implementationKind, version = null, workerKey } = run
   const only = [
     `agent ${agentId}`,
     ...(implementationKind === null ? [] : [`kind ${implementationKind}`]),
     ...(workerKey === null ? [] : [`key ${workerKey}`]),
+    ...(version === null ? [] : [version === "" ? "without a version" : `version ${version}`]),
   ].join(", ")
   const named = (state: WorkerState) =>
     claimers.filter((claimer) => claimer.state === state).map(({ name }) => name)

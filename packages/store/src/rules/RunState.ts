@@ -64,6 +64,8 @@ export interface RunSpec {
   readonly agentId: Ids.AgentId
   readonly implementationKind: string | null
   readonly workerKey: string | null
+  /** `pinned`: the version of its first claim is a part of its route; null for a run of any version. */
+  readonly versionPolicy: "pinned" | null
   /** Runs of one lane go one after the other; null is a separate lane. */
   readonly lane: string | null
   /** The limit of its concurrency key; null where that is a lane. */
@@ -119,6 +121,8 @@ export interface RunState {
   readonly status: RunStatus
   readonly gate: Gate
   readonly availableAt: number
+  /** The version of the workers that may claim it, empty for workers without one; null for any. */
+  readonly version: string | null
   /** Its limits, from narrow to wide, with its places there while it is pending. */
   readonly limits: LimitPlaces
   /** The place of a pending run among those of its priority, as `FairRules` computes it; 0 for none. */
@@ -204,6 +208,8 @@ export const toRun = (state: RunState, details: RunDetails): Run => {
     rootRunId: details.rootRunId,
     implementationKind: spec.implementationKind,
     workerKey: spec.workerKey,
+    ...(spec.versionPolicy === null ? {} : { versionPolicy: spec.versionPolicy }),
+    ...(state.version === null ? {} : { version: state.version }),
     sourceTarget: details.sourceTarget,
     runtimeTarget: details.runtimeTarget,
     priority: spec.priority,

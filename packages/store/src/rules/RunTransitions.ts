@@ -45,6 +45,8 @@ import { endsAt, endWait } from "./WaitTransitions.js"
 /** A claim that takes runs. */
 export interface Claim {
   readonly workerId: Ids.WorkerId
+  /** That of the worker, empty for none. A pinned run keeps the one of its first claim. */
+  readonly version: string
   readonly claimId: Ids.ClaimId | null
   readonly leaseMillis: number
 }
@@ -55,7 +57,7 @@ export interface Claim {
  */
 export const claim = (
   state: RunState,
-  { claimId, leaseMillis, workerId }: Claim,
+  { claimId, leaseMillis, version, workerId }: Claim,
   now: number,
   project?: string,
 ): Transition => {
@@ -67,6 +69,7 @@ export const claim = (
       status: "running",
       limits: project === undefined ? limits : LimitPlaces.add(limits, project),
       rank: 0,
+      version: state.spec.versionPolicy === null ? state.version : (state.version ?? version),
       attempt,
       leaseEpoch: leaseEpoch(state.leaseEpoch + 1),
       holder: {
@@ -85,6 +88,20 @@ export const claim = (
     },
     ControlEvents.claimed(state.spec, state.log, state.pastAttempt, { attempt, workerId }),
   )
+}
+
+/**
+ * Moves a pinned run from one version to another. Undefined where it has ended or has another version, `claimed` while a worker has it.
+ */
+export const moveVersion = (
+  state: RunState,
+  { from, to }: { readonly from: string; readonly to: string },
+  now: number,
+): Transition | "claimed" | undefined => {
+  if (isTerminal(state.status) || state.version !== from) return undefined
+  if (state.status === "running") return "claimed"
+  const moved = { ...state, version: to, updatedAt: now }
+  return transition(moved, nothing, isRunnable(moved) ? runnable : nothing)
 }
 
 const renewed = (holder: Holder, expiresAt: number, now: number): Holder => ({
@@ -140,7 +157,8 @@ export const renew = (
 
 /**
  * How a new run begins. `driven`: its submitter executes it, so it is running and no worker claims it. `behind`: an unfinished
- * run has its lane; a driven run goes all the same, and those behind it wait for its end. `limits`: absent for none.
+ * run has its lane; a driven run goes all the same, and those behind it wait for its end. `limits`: absent for none. `version`: that of its
+ * parent, where the parent is pinned; absent for none.
  */
 export interface Start {
   readonly driven: boolean
@@ -148,11 +166,12 @@ export interface Start {
   readonly availableAt: number
   readonly limits?: LimitPlaces.LimitPlaces
   readonly budget?: Budget.Limits | undefined
+  readonly version?: string | null
 }
 
 export const submit = (
   spec: RunSpec,
-  { availableAt, behind, budget, driven, limits = null }: Start,
+  { availableAt, behind, budget, driven, limits = null, version = null }: Start,
   now: number,
 ): Transition => {
   const state: RunState = {
@@ -160,6 +179,7 @@ export const submit = (
     status: driven ? "running" : "pending",
     gate: behind && !driven ? "behind" : gateOf(availableAt, { limits, spec }, now),
     availableAt,
+    version,
     limits,
     rank: 0,
     attempt: 0,

@@ -31,6 +31,7 @@ export const claims = ({ worker }: Json.WorkerSummary, route: WorkerContact.Rout
     {
       implementationKind: worker.implementation_kind,
       workerKey: worker.worker_key,
+      version: worker.version,
       metadata: worker.metadata,
     },
     route,

@@ -137,6 +137,7 @@ export const FactsPanel = ({
   const config = isRecord(run?.config) ? run.config : {}
   const lane = config["concurrency_key"]
   const fairness = config["fairness_key"]
+  const version = config["version"]
   const ttl = config["ttl_seconds"]
   const timeout = config["timeout_seconds"]
   const schedule = scheduleOf(summary.run_id)
@@ -161,6 +162,11 @@ export const FactsPanel = ({
         )}
         <Used summary={summary} usage={usage} />
         {summary.priority === 0 ? null : <Fact label="Priority">{summary.priority}</Fact>}
+        {config["version_policy"] !== "pinned" ? null : (
+          <Fact label="Version">
+            {typeof version === "string" ? version || "without one" : "of its first worker"}
+          </Fact>
+        )}
         {typeof fairness !== "string" ? null : <Fact label="Fairness key">{fairness}</Fact>}
         {typeof ttl !== "number" ? null : <Fact label="Starts within">{duration(ttl * 1000)}</Fact>}
         {typeof timeout !== "number" ? null : <Fact label="Timeout">{duration(timeout * 1000)} of work</Fact>}

@@ -29,6 +29,7 @@ export const obstacleOf = (
     agentId: summary.agent_id,
     implementationKind: text(more["implementation_kind"]),
     workerKey: text(more["worker_key"]),
+    version: text(more["version"]),
   }
   const at = Date.parse(now)
   return PendingObstacle.of(

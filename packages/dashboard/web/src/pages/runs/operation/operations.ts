@@ -84,6 +84,13 @@ export const words: Readonly<Record<Action, Words>> = {
         ? `${count === 1 ? "does" : "do"} not have the label`
         : `${count === 1 ? "has" : "have"} the label already`,
   },
+  move: {
+    verb: "Move",
+    doing: "Moving",
+    done: "moved",
+    able: ["has the version", "have the version"],
+    others: (count) => (count === 1 ? "has ended or another version" : "have ended or another version"),
+  },
 }
 
 const reasonsOf = ({ failures }: Pick<Json.Bulk, "failures">): string =>

@@ -1,0 +1,108 @@
+/** Two versions of one agent on PostgreSQL: pinned runs wait, one version drains, and a move gives its runs to the other. */
+import { it } from "@effect/vitest"
+import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { BulkOperations, Executor, Interrupts, Runs, Step, Worker, type WorkerEvent } from "@runlease/core"
+import { Array, Effect, Either, Exit, Fiber, Layer, Scope, Stream } from "effect"
+import * as Searches from "../../testkit/test/Searches.js"
+import { SqlControlPlane } from "../src/index.js"
+import * as PostgresDatabase from "./PostgresDatabase.js"
+
+const pinnedRuns = 2 * Searches.some(500)
+const freeRuns = 20
+
+/** The versions that have executed each run, in their order. */
+type Executions = Map<string, Array<string>>
+
+/** A worker of one version, which notes each run that it executes. */
+const start = (version: string, executions: Executions) =>
+  Worker.make({ workerKey: "worker", version, concurrency: 20, drainTimeout: 0 }).pipe(
+    Effect.provide(
+      Executor.layerWith(
+        Executor.from(({ runId }) =>
+          Effect.gen(function* () {
+            executions.set(runId, [...(executions.get(runId) ?? []), version])
+            yield* Step.run("price", Effect.succeed(17))
+            return (yield* Interrupts.approve("pay", { message: "Pay?" })) ? "paid" : "left"
+          }),
+        ),
+      ),
+    ),
+  )
+
+/** A fiber that ends once so many runs of the worker have had such an event. */
+const counting = (
+  { events }: { readonly events: Stream.Stream<WorkerEvent.WorkerEvent> },
+  tag: WorkerEvent.WorkerEvent["_tag"],
+  count: number,
+) =>
+  Effect.fork(
+    events.pipe(
+      Stream.filter(({ _tag }) => _tag === tag),
+      Stream.take(count),
+      Stream.runDrain,
+    ),
+  )
+
+const submit = (count: number, input: Partial<Runs.SubmissionInput>) =>
+  Effect.gen(function* () {
+    const runs = yield* Runs.Runs
+    const submissions = Array.makeBy(count, () => ({ agentId: "payer", ...input }))
+    const verdicts = yield* Effect.forEach(Array.chunksOf(submissions, 500), (some) => runs.submitMany(some))
+    return verdicts.flat().map((verdict) => Either.getOrThrow(verdict).run.runId)
+  })
+
+const approve = (runIds: ReadonlyArray<Runs.Submitted["run"]["runId"]>) =>
+  Effect.flatMap(Runs.Runs, (runs) =>
+    Effect.forEach(
+      runIds,
+      (runId) =>
+        runs.resume(runId, [{ interruptId: "pay", status: "resolved", payload: { approved: true } }]),
+      { concurrency: 20, discard: true },
+    ),
+  )
+
+it.scopedLive(
+  `of ${pinnedRuns} pinned runs none is executed by another version until it is moved, and then all end`,
+  () =>
+    Effect.gen(function* () {
+      const executions: Executions = new Map()
+      const of = (runIds: ReadonlyArray<string>) =>
+        new Set(runIds.map((runId) => executions.get(runId)?.join(" ")))
+      const first = yield* Scope.make()
+      const old = yield* Scope.extend(start("1", executions), first)
+      const waiting = yield* counting(old, "Suspended", pinnedRuns)
+      const pinned = yield* submit(pinnedRuns, { versionPolicy: "pinned" })
+      yield* Fiber.join(waiting)
+
+      // Both versions work: the first half continues with its own.
+      const next = yield* start("2", executions)
+      const [early, late] = Array.splitAt(pinned, pinnedRuns / 2)
+      const earlyEnds = yield* counting(old, "Ended", early.length)
+      yield* approve(early)
+      yield* Fiber.join(earlyEnds)
+      deepStrictEqual(of(early), new Set(["1 1"]))
+
+      // The old version drains, and the new one has the other runs alone.
+      yield* Scope.close(first, Exit.void)
+      yield* approve(late)
+      const freeWaits = yield* counting(next, "Suspended", freeRuns)
+      const free = yield* submit(freeRuns, {})
+      yield* Fiber.join(freeWaits)
+      deepStrictEqual(of(free), new Set(["2"]))
+      deepStrictEqual(of(late), new Set(["1"]))
+
+      const ends = yield* counting(next, "Ended", late.length)
+      const bulks = yield* BulkOperations.BulkOperations
+      yield* bulks.create({ action: "move", move: { from: "1", to: "2" }, filter: { status: "pending" } })
+      yield* Fiber.join(ends)
+      deepStrictEqual(of(late), new Set(["1 2"]))
+      const runs = yield* Runs.Runs
+      const ended = yield* Effect.forEach(pinned, (runId) => runs.get(runId), { concurrency: 20 })
+      strictEqual(ended.filter(({ status }) => status === "completed").length, pinnedRuns)
+    }).pipe(
+      Effect.provide(
+        Layer.unwrapScoped(Effect.map(PostgresDatabase.url, (url) => SqlControlPlane.layerPostgres({ url }))),
+      ),
+    ),
+  300_000,
+)
