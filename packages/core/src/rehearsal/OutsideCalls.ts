@@ -28,9 +28,9 @@ const make = (): OutsideCalls => {
   return {
     record: (call) => calls.push(call),
     take: () => {
-      const taken = calls
+      const used = calls
       calls = []
-      return taken
+      return used
     },
     count: () => calls.length,
   }

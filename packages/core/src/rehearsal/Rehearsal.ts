@@ -146,7 +146,7 @@ type PlacedStep = Pick<AttemptStep, "id" | "name"> & Partial<AttemptStep>
 
 /** What the code has done in a rehearsal so far. */
 interface Observed {
-  readonly taken: Set<string>
+  readonly used: Set<string>
   /** What it began that is new, by its name. */
   readonly begun: Array<string>
   readonly waits: Array<Wait>
@@ -192,7 +192,7 @@ const failureVerdict = (
 const stopVerdict = (
   isEnd: boolean,
   questions: ReadonlyArray<string>,
-  { begun, taken, waits }: Observed,
+  { begun, used, waits }: Observed,
   history: RunHistory.RunHistory,
   calls: ReadonlyArray<string>,
 ): Omit<Verdict, "calls"> => {
@@ -201,7 +201,7 @@ const stopVerdict = (
     return {
       kind: "unreadable",
       at: question,
-      message: `The answer to ${question} does not fit, so it asks again`,
+      message: `The answer to ${question} does not fit, so it is posed again`,
     }
   }
   const next = begun[0] ?? questions.find((id) => !history.hasPosed(id))
@@ -209,7 +209,7 @@ const stopVerdict = (
   if (!isEnd && next === undefined && !isWait && calls.length > 0) {
     return { kind: "undecided", message: calledOutside }
   }
-  const skipped = history.unused(taken)
+  const skipped = history.unused(used)
   if (skipped !== undefined) {
     const where = next === undefined ? (isEnd ? "it ends" : "it waits") : `it begins ${next}`
     return { kind: "skips", at: skipped, message: `It has not used ${skipped} when ${where}` }
@@ -277,7 +277,7 @@ const one = (
       ...claimed,
       ...(history.messages === 0 ? {} : { inbox: history.messages }),
     })
-    const observed: Observed = { taken: new Set(), begun: [], waits: [] }
+    const observed: Observed = { used: new Set(), begun: [], waits: [] }
     let changes = 0
     const begin = (name: string): Effect.Effect<never> =>
       Effect.suspend(() => {
@@ -317,7 +317,7 @@ const one = (
       ...attempt,
       take: (stepId) => {
         changes += 1
-        observed.taken.add(stepId)
+        observed.used.add(stepId)
         return attempt.take(stepId)
       },
       issue: (_name, record) => begin(record.name),

@@ -21,8 +21,8 @@ interface Recorded {
 export interface RunHistory {
   readonly messages: number
 
-  /** The first record or question, in the order of the log, that code does not need which has taken steps of these ids. */
-  readonly unused: (taken: ReadonlySet<string>) => string | undefined
+  /** The first record or question, in the order of the log, that code does not need which has used steps of these ids. */
+  readonly unused: (used: ReadonlySet<string>) => string | undefined
 
   /** Whether the run waits inside the step, or has records inside it: its body is to be entered. `shownAs`: see `AttemptStep`. */
   readonly isInside: (step: { readonly id: string; readonly shownAs: string }) => boolean
@@ -86,11 +86,11 @@ export const read = (run: ClaimedRun): Effect.Effect<RunHistory, RunNotFound | C
       for (const id of interruptsOf(event).map(({ id }) => String(id))) posed.add(id)
     }
 
-    const isTaken = (id: string, { name, record }: Recorded, taken: ReadonlySet<string>): boolean => {
-      if (record !== undefined) return taken.has(id)
-      if (taken.has(questionId(undefined, name))) return true
+    const isTaken = (id: string, { name, record }: Recorded, used: ReadonlySet<string>): boolean => {
+      if (record !== undefined) return used.has(id)
+      if (used.has(questionId(undefined, name))) return true
       const start = hashed(name)?.[2]
-      return start !== undefined && Array.from(taken).some((step) => step.startsWith(start))
+      return start !== undefined && Array.from(used).some((step) => step.startsWith(start))
     }
 
     const isWithin = (outer: string, { name, record }: Recorded): boolean => {
@@ -101,19 +101,19 @@ export const read = (run: ClaimedRun): Effect.Effect<RunHistory, RunNotFound | C
       return start !== "" && questionId(outer, question).startsWith(start)
     }
 
-    /** Whether the code has taken it, or a step that is over and has it inside. */
-    const isUsed = (id: string, one: Recorded, taken: ReadonlySet<string>): boolean =>
-      isTaken(id, one, taken) ||
+    /** Whether the code has used it, or a step that is over and has it inside. */
+    const isUsed = (id: string, one: Recorded, used: ReadonlySet<string>): boolean =>
+      isTaken(id, one, used) ||
       Array.from(recorded).some(
-        ([outer, step]) => outer !== id && step.done && isWithin(outer, one) && isUsed(outer, step, taken),
+        ([outer, step]) => outer !== id && step.done && isWithin(outer, one) && isUsed(outer, step, used),
       )
 
     const history: RunHistory = {
       get messages() {
         return messages
       },
-      unused: (taken) => {
-        for (const [id, one] of recorded) if (!isUsed(id, one, taken)) return one.name
+      unused: (used) => {
+        for (const [id, one] of recorded) if (!isUsed(id, one, used)) return one.name
         return undefined
       },
       isInside: ({ id, shownAs }) =>
