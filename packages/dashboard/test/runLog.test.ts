@@ -3,6 +3,7 @@ import { type Entry, makeRunLog } from "../web/src/pages/run/model/runLog"
 import { take } from "../web/src/pages/run/model/log"
 import type { Part } from "../web/src/pages/run/model/parts"
 import { resultWords, isFailed, outcomeOf } from "../web/src/pages/run/model/steps"
+import * as ForkOrigin from "../web/src/pages/run/model/forkOrigin"
 import { argumentsOf } from "../web/src/pages/run/model/sentences"
 
 const start = Date.parse("2026-11-24T02:41:07.000Z")
@@ -276,5 +277,92 @@ describe("the log of a run", () => {
     const log = folded(...entriesOf(...deltas))
     expect(log.parts).toHaveLength(2000)
     expect(log.lastId).toBe(100_000)
+  })
+})
+
+describe("a fork from a part of a run", () => {
+  const events = [
+    ...text("m1", "I look."),
+    ...call("c1", "search", "{}"),
+    ...call("c2", "charge", "{}"),
+    step("answer", { messages: ["m1"], tool_calls: ["c1", "c2"] }),
+    { type: "TOOL_CALL_RESULT", toolCallId: "c1", content: '{"hits":2}' },
+    step("pay", { step_id: "pay-id", result: "7" }),
+    { type: "STEP_STARTED", stepName: "send" },
+  ]
+
+  it("begins where the value is recorded, and edits it", () => {
+    const log = folded(
+      ...entriesOf(...events, { type: "STEP_FINISHED", stepName: "send", error: { message: "no network" } }),
+    )
+    const [search, charge] = only(log.parts, "tool")
+    const [, pay, send] = only(log.parts, "step")
+    const shown = [
+      ForkOrigin.ofText(only(log.parts, "text")[0]!),
+      ForkOrigin.ofTool(search!),
+      ForkOrigin.ofTool(charge!),
+      ForkOrigin.ofStep(pay!),
+      ForkOrigin.ofStep(send!),
+    ].map((origin) => [origin?.after, origin?.editable?.value, origin?.editable?.edit("new")])
+    expect(shown).toEqual([
+      [9, "I look.", { type: "text", message_id: "m1", text: "new" }],
+      [10, { hits: 2 }, { type: "tool", tool_call_id: "c1", result: "new" }],
+      [9, undefined, { type: "tool", tool_call_id: "c2", result: "new" }],
+      [11, 7, { type: "step", step: "pay-id", result: "new" }],
+      [12, undefined, { type: "step", step: "send", result: "new" }],
+    ])
+  })
+
+  it("begins at nothing that is at work, or that a later attempt does again", () => {
+    const log = folded(
+      ...entriesOf(...text("m1", "I look."), ...call("c1", "search", "{}"), events.at(-1)!, died()),
+    )
+    expect([
+      ForkOrigin.ofText(only(log.parts, "text")[0]!),
+      ForkOrigin.ofTool(only(log.parts, "tool")[0]!),
+      ForkOrigin.ofStep(only(log.parts, "step")[0]!),
+    ]).toEqual([undefined, undefined, undefined])
+  })
+
+  it("does not show the secrets of an answer again", () => {
+    const question = { id: "login", schema: undefined } as never
+    const answer = {
+      interruptId: "login",
+      status: "resolved",
+      payload: { token: "<redacted>" },
+      isError: false,
+    } as const
+    const part = { kind: "question", key: "q", eventId: 4, at: start, version: 0, question } as const
+    expect(ForkOrigin.ofAnswer(part, answer).editable?.value).toBeUndefined()
+  })
+
+  it("is listed with its edits, as the control plane says", () => {
+    const value = {
+      run_id: "r1",
+      after: 4,
+      by: "API key 1",
+      edits: [
+        { type: "step", step: "pay", step_id: "s" },
+        { type: "tool", tool_call_id: "c1" },
+        { type: "answer", interrupt_id: "refund" },
+        { type: "message" },
+        { type: "input" },
+        { type: "agent", agent_id: "writer", before: "agent" },
+      ],
+    }
+    expect(folded(...entriesOf(control("edits", value))).edits).toEqual({
+      runId: "r1",
+      after: 4,
+      by: "API key 1",
+      edits: [
+        "step pay",
+        "call c1",
+        "answer to refund",
+        "the message of the user",
+        "the payload",
+        "agent writer",
+      ],
+    })
+    expect(folded(...entriesOf(custom("edits", value))).edits).toBeUndefined()
   })
 })

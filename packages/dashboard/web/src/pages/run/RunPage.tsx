@@ -184,6 +184,7 @@ export const Run = ({
               usage={usage}
               parent={parent}
               retry={log.retry}
+              edits={log.edits}
               again={again}
               conversation={summary.conversation_id}
             />

@@ -7,6 +7,7 @@ import { integer } from "../../format/numbers"
 import { Button } from "../../ui/Button"
 import { Skeleton } from "../../ui/Loading"
 import { useKeys } from "../../ui/keys"
+import { ForkFromHere } from "./actions/ForkFrom"
 import { useTell } from "./actions/useActions"
 import { Conversation } from "./conversation/Conversation"
 import { OpenChild } from "./conversation/OpenChild"
@@ -204,46 +205,48 @@ export const RunTabs = (props: RunTabsProps) => {
   })
   const counts: Partial<Record<Tab, number>> = { steps: log.steps.length, events: log.entries.length }
   return (
-    <section
-      aria-label="Run log"
-      className="min-w-0 rounded-3 border border-line bg-surface max-desk:order-3"
-    >
-      <nav
-        aria-label="Views of this run"
-        className="flex gap-5 overflow-x-auto border-b border-line px-4 [scrollbar-width:none] max-desk:gap-[18px] max-desk:px-3"
+    <ForkFromHere run={{ runId: summary.run_id, agentId: summary.agent_id, log }}>
+      <section
+        aria-label="Run log"
+        className="min-w-0 rounded-3 border border-line bg-surface max-desk:order-3"
       >
-        {tabs.map(([name, label]) => (
-          <Link
-            key={name}
-            to="/runs/$runId"
-            params={{ runId: summary.run_id }}
-            search={{ tab: name === "conversation" ? undefined : name, event: undefined }}
-            resetScroll={false}
-            replace
-            aria-current={tab === name ? "page" : undefined}
-            activeOptions={{ exact: true }}
-            className="inline-flex h-10 shrink-0 items-center gap-1.5 border-b-2 font-medium max-desk:h-11 aria-[current=page]:text-ink"
-            style={{
-              borderColor: tab === name ? "var(--ink)" : "transparent",
-              color: tab === name ? "var(--ink)" : "var(--ink-3)",
-            }}
-          >
-            {label}
-            {counts[name] === undefined || counts[name] === 0 ? null : (
-              <span className="text-small font-normal text-ink-3">{integer(counts[name])}</span>
-            )}
-          </Link>
-        ))}
-      </nav>
-      {tab === "conversation" ? <ConversationTab {...props} /> : null}
-      {tab === "steps" ? <StepsTab log={log} now={now} runId={summary.run_id} /> : null}
-      {tab === "events" ? (
-        <EventsTab log={log} version={version} runId={summary.run_id} event={event} />
-      ) : null}
-      {tab === "state" ? <StateTab log={log} request={request} /> : null}
-      {tab === "request" ? (
-        <RequestTab request={request} error={requestError} retry={onRetryRequest} />
-      ) : null}
-    </section>
+        <nav
+          aria-label="Views of this run"
+          className="flex gap-5 overflow-x-auto border-b border-line px-4 [scrollbar-width:none] max-desk:gap-[18px] max-desk:px-3"
+        >
+          {tabs.map(([name, label]) => (
+            <Link
+              key={name}
+              to="/runs/$runId"
+              params={{ runId: summary.run_id }}
+              search={{ tab: name === "conversation" ? undefined : name, event: undefined }}
+              resetScroll={false}
+              replace
+              aria-current={tab === name ? "page" : undefined}
+              activeOptions={{ exact: true }}
+              className="inline-flex h-10 shrink-0 items-center gap-1.5 border-b-2 font-medium max-desk:h-11 aria-[current=page]:text-ink"
+              style={{
+                borderColor: tab === name ? "var(--ink)" : "transparent",
+                color: tab === name ? "var(--ink)" : "var(--ink-3)",
+              }}
+            >
+              {label}
+              {counts[name] === undefined || counts[name] === 0 ? null : (
+                <span className="text-small font-normal text-ink-3">{integer(counts[name])}</span>
+              )}
+            </Link>
+          ))}
+        </nav>
+        {tab === "conversation" ? <ConversationTab {...props} /> : null}
+        {tab === "steps" ? <StepsTab log={log} now={now} /> : null}
+        {tab === "events" ? (
+          <EventsTab log={log} version={version} runId={summary.run_id} event={event} />
+        ) : null}
+        {tab === "state" ? <StateTab log={log} request={request} /> : null}
+        {tab === "request" ? (
+          <RequestTab request={request} error={requestError} retry={onRetryRequest} />
+        ) : null}
+      </section>
+    </ForkFromHere>
   )
 }

@@ -11,7 +11,7 @@ import * as cli from "../model/cli"
 import { openChildren, type RunLog } from "../model/runLog"
 import { keyWord, recordedSteps } from "../model/steps"
 import { CliMenu } from "./CliMenu"
-import { ForkDialog } from "./ForkDialog"
+import { Fork } from "./ForkFrom"
 import { useCancel, useRetry } from "./useActions"
 
 /** How many of the first steps are listed; the tab of steps has all of them. */
@@ -170,7 +170,7 @@ export const RunActions = ({ log, summary }: { readonly summary: Json.RunSummary
       ) : null}
       {dialog === "retry" ? <RetryDialog runId={summary.run_id} log={log} onClose={close} /> : null}
       {dialog === "fork" ? (
-        <ForkDialog runId={summary.run_id} log={log} after={null} onClose={close} />
+        <Fork run={{ runId: summary.run_id, agentId: summary.agent_id, log }} origin={null} onClose={close} />
       ) : null}
     </div>
   )

@@ -27,11 +27,17 @@ export const useRetry = (runId: string) => {
   })
 }
 
+/** Where a fork continues, and its edits as the API takes them. */
+interface Forked {
+  readonly after: number
+  readonly edits: ReadonlyArray<Readonly<Record<string, unknown>>>
+}
+
 export const useFork = (runId: string) => {
   const open = useOpen()
   return useMutation({
-    mutationFn: async (after: number): Promise<string> =>
-      (await send("fork", { path: { run: runId }, body: { after_event_id: after } })).run.run_id,
+    mutationFn: async ({ after, edits }: Forked): Promise<string> =>
+      (await send("fork", { path: { run: runId }, body: { after_event_id: after, edits } })).run.run_id,
     onSuccess: open,
   })
 }

@@ -4,6 +4,8 @@ import { Fragment, type ReactNode, useMemo, useState } from "react"
 import { integer, plural } from "../../../format/numbers"
 import { when } from "../../../format/times"
 import { endOf, spanOf } from "../lanes/segments"
+import { ForkButton } from "../actions/ForkFrom"
+import { ofPayload } from "../model/forkOrigin"
 import { inputsOf } from "../model/inputs"
 import type { Part } from "../model/parts"
 import { type Answer, isRecord, openQuestions } from "../model/questions"
@@ -60,10 +62,20 @@ export const Inputs = ({
         </Disclosure>
       )}
       {request?.input === undefined ? null : (
-        <Output label="Payload of the run" wrap text={payloadText(request.input)} />
+        <div className="flex items-start gap-1">
+          <div className="min-w-0 grow">
+            <Output label="Payload of the run" wrap text={payloadText(request.input)} />
+          </div>
+          <ForkButton name="payload" origin={ofPayload(request.input)} />
+        </div>
       )}
-      {inputs.last.map(({ id, text }) => (
-        <UserText key={id} text={shownAs(text)} at={createdAt} />
+      {inputs.last.map(({ id, text }, index) => (
+        <UserText
+          key={id}
+          text={shownAs(text)}
+          edited={index === inputs.last.length - 1 ? text : undefined}
+          at={createdAt}
+        />
       ))}
       {inputs.last.length === 0 && inputs.before.length === 0 && request?.input === undefined ? (
         <p className="py-2 text-ink-3">The request has no text.</p>

@@ -15,10 +15,13 @@ export const When = ({ at }: { readonly at: number }) => (
 export const ConversationRow = ({
   at,
   children,
+  fork,
   icon,
   isDim = false,
 }: {
   readonly icon: ReactNode
+  /** The button of a fork that begins here. */
+  readonly fork?: ReactNode
   readonly at?: number | undefined
   readonly children: ReactNode
   readonly isDim?: boolean
@@ -28,6 +31,9 @@ export const ConversationRow = ({
   >
     <span className="mt-[3px] text-ink-3">{icon}</span>
     <div className="min-w-0">{children}</div>
-    {at === undefined ? <span /> : <When at={at} />}
+    <span className="flex items-start gap-1">
+      {fork}
+      {at === undefined ? null : <When at={at} />}
+    </span>
   </div>
 )

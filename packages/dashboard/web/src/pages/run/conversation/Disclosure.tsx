@@ -16,6 +16,7 @@ export const Disclosure = ({
   aside,
   at,
   children,
+  fork,
   icon,
   isInitiallyOpen = false,
   line,
@@ -25,6 +26,8 @@ export const Disclosure = ({
   readonly line: ReactNode
   readonly aside?: ReactNode
   readonly at: number
+  /** The button of a fork that begins here. */
+  readonly fork?: ReactNode
   readonly isInitiallyOpen?: boolean
   readonly children: () => ReactNode
 }) => {
@@ -54,7 +57,10 @@ export const Disclosure = ({
           </div>
         ) : null}
       </div>
-      <When at={at} />
+      <span className="flex items-start gap-1">
+        {fork}
+        <When at={at} />
+      </span>
     </div>
   )
 }

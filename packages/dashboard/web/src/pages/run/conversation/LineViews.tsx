@@ -10,6 +10,8 @@ import {
   StickyNote,
 } from "lucide-react"
 import { duration, when } from "../../../format/times"
+import { ForkButton } from "../actions/ForkFrom"
+import { ofStep } from "../model/forkOrigin"
 import type { EndPart, NotePart, PausePart, StepPart } from "../model/parts"
 import { cut, parseJson } from "../model/sentences"
 import { isFailed, keyWord, outcomeOf } from "../model/steps"
@@ -38,6 +40,7 @@ export const StepLine = ({ now, part }: { readonly part: StepPart; readonly now:
   return (
     <Disclosure
       at={part.at}
+      fork={<ForkButton name={part.name} origin={ofStep(part)} />}
       icon={isFailed(part) ? <OctagonX {...icon} className="text-failed" /> : signs[part.step]}
       line={
         <span className={`min-w-0 truncate ${part.brokenAt === null ? "" : "text-ink-3"}`}>

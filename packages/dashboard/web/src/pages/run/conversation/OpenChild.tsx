@@ -2,6 +2,7 @@
 import { useQuery } from "@tanstack/react-query"
 import { useProject } from "../../../api/session"
 import { Skeleton } from "../../../ui/Loading"
+import { ForkFrom } from "../actions/ForkFrom"
 import { belowQuery, requestQuery, summaryQuery } from "../data/queries"
 import { useChildLog } from "../data/useRun"
 import { answersById } from "../model/questions"
@@ -22,15 +23,17 @@ export const OpenChild = ({ depth, now, runId }: OpenedChildProps) => {
           {error.message}. It is read again in 4 s.
         </p>
       )}
-      <Conversation
-        log={log}
-        summary={summary}
-        request={request}
-        answers={answersById(request, summary.waiting)}
-        childRuns={below}
-        depth={depth}
-        now={now}
-      />
+      <ForkFrom value={undefined}>
+        <Conversation
+          log={log}
+          summary={summary}
+          request={request}
+          answers={answersById(request, summary.waiting)}
+          childRuns={below}
+          depth={depth}
+          now={now}
+        />
+      </ForkFrom>
     </>
   )
 }

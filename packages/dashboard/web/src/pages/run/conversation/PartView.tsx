@@ -11,6 +11,8 @@ import { type RunStatus, StateIcon, wordOf } from "../../../ui/State"
 import { useSeen } from "../../../ui/useSeen"
 import { useLastSentence } from "../data/useRun"
 import { lastOf } from "../lanes/segments"
+import { ForkButton } from "../actions/ForkFrom"
+import { ofTool } from "../model/forkOrigin"
 import type { ChildPart, Part, ToolPart } from "../model/parts"
 import type { Answer } from "../model/questions"
 import { argumentsLine, argumentsOf, parseJson, resultLine, resultText } from "../model/sentences"
@@ -166,6 +168,7 @@ const ToolCall = ({
     <Disclosure
       key={isFailed ? "failed" : "other"}
       at={part.at}
+      fork={<ForkButton name={part.name} origin={ofTool(part)} />}
       isInitiallyOpen={isFailed && !part.superseded}
       icon={<Sign aria-hidden size={14} strokeWidth={2.2} />}
       line={

@@ -4,7 +4,9 @@ import { labelOf } from "../../../form/schema"
 import { Button } from "../../../ui/Button"
 import { AboutParts } from "../question/AboutParts"
 import { saidIn, verdictOf } from "../question/verdict"
+import { ForkButton } from "../actions/ForkFrom"
 import { aboutOf } from "../model/about"
+import { ofAnswer } from "../model/forkOrigin"
 import type { Answer } from "../model/questions"
 import type { QuestionPart } from "../model/parts"
 import { ConversationRow } from "./ConversationRow"
@@ -47,7 +49,11 @@ export const QuestionCard = ({
   readonly answer: Answer | undefined
   readonly isOpen: boolean
 }) => (
-  <ConversationRow icon={<CirclePause aria-hidden size={14} strokeWidth={2.2} />} at={part.at}>
+  <ConversationRow
+    icon={<CirclePause aria-hidden size={14} strokeWidth={2.2} />}
+    at={part.at}
+    fork={<ForkButton name={part.question.id} origin={ofAnswer(part, answer)} />}
+  >
     <div className="rounded-2 border border-line-2 px-3 py-2">
       <p className="text-read">{part.question.message ?? part.question.toolName ?? part.question.id}</p>
       <AboutParts parts={aboutOf(part.question)} isBrief />

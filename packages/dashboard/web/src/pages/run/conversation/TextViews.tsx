@@ -2,6 +2,8 @@
 import { MessageSquareReply, Quote, UserRound } from "lucide-react"
 import { lazy, Suspense } from "react"
 import { duration } from "../../../format/times"
+import { ForkButton } from "../actions/ForkFrom"
+import { ofMessage, ofText } from "../model/forkOrigin"
 import type { TextPart, ToldPart } from "../model/parts"
 import { ConversationRow } from "./ConversationRow"
 import { Disclosure } from "./Disclosure"
@@ -22,8 +24,21 @@ export const Rich = ({
 
 const icon = { "aria-hidden": true, size: 14, strokeWidth: 2.2 } as const
 
-export const UserText = ({ at, text }: { readonly text: string; readonly at?: number | undefined }) => (
-  <ConversationRow icon={<UserRound {...icon} />} at={at}>
+/** `edited`: the text as it was written, which a fork may edit. */
+export const UserText = ({
+  at,
+  edited,
+  text,
+}: {
+  readonly text: string
+  readonly edited: string | undefined
+  readonly at?: number | undefined
+}) => (
+  <ConversationRow
+    icon={<UserRound {...icon} />}
+    at={at}
+    fork={<ForkButton name="message" origin={edited === undefined ? undefined : ofMessage(edited)} />}
+  >
     <span className="sr-only">User:</span>
     <div className="text-read">
       <Rich text={text} />
@@ -40,7 +55,12 @@ const Mark = ({ part }: { readonly part: TextPart }) =>
   ) : null
 
 export const AgentText = ({ part }: { readonly part: TextPart }) => (
-  <ConversationRow icon={<Quote {...icon} />} at={part.at} isDim={part.superseded && !part.cut}>
+  <ConversationRow
+    icon={<Quote {...icon} />}
+    at={part.at}
+    isDim={part.superseded && !part.cut}
+    fork={<ForkButton name="text" origin={ofText(part)} />}
+  >
     <span className="sr-only">Agent:</span>
     <div className={`text-read ${part.cut ? "[&_.markdown]:inline [&_.markdown_p:last-child]:inline" : ""}`}>
       <Rich text={part.text} isFinished={!part.open} />

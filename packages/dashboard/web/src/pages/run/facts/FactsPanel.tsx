@@ -7,7 +7,7 @@ import { duration } from "../../../format/times"
 import { Panel } from "../../../ui/Panel"
 import { colourOf, wordOf } from "../../../ui/State"
 import { isRecord } from "../model/questions"
-import type { LoggedRetry } from "../model/runLog"
+import type { LoggedEdits, LoggedRetry } from "../model/runLog"
 import { Fact, FactList, linkClass } from "./FactList"
 import { wholeRun } from "../../../shell/links"
 
@@ -34,14 +34,29 @@ const retryWords = ({ answers, fromStart, records }: LoggedRetry): string =>
         " and ",
       )}`
 
+/** Where a fork began, and what was edited in it. */
+const Edits = ({ after, by, edits }: LoggedEdits) => (
+  <span className="block text-small text-ink-3">
+    after event {integer(after)}
+    {by === null ? "" : `, by ${by}`}. Edited:
+    {edits.map((edit) => (
+      <span key={edit} className="block break-words">
+        {edit}
+      </span>
+    ))}
+  </span>
+)
+
 const Lineage = ({
   again,
+  edits,
   parent,
   retry,
   summary,
 }: {
   readonly summary: Json.RunSummary
   readonly retry: LoggedRetry | undefined
+  readonly edits: LoggedEdits | undefined
   readonly parent: Json.RunSummary | undefined
   readonly again: ReadonlyArray<Json.RunSummary>
 }) => {
@@ -51,13 +66,20 @@ const Lineage = ({
       {parentId === null ? null : (
         <Fact
           label={
-            retry?.runId === parentId ? "Retry of" : isChildOf(summary, parent) ? "Child of" : "Comes from"
+            retry?.runId === parentId
+              ? "Retry of"
+              : edits?.runId === parentId
+                ? "Fork of"
+                : isChildOf(summary, parent)
+                  ? "Child of"
+                  : "Comes from"
           }
         >
           <RunLink runId={parentId} />
           {retry?.runId === parentId ? (
             <span className="block text-small text-ink-3">{retryWords(retry)}</span>
           ) : null}
+          {edits?.runId === parentId ? <Edits {...edits} /> : null}
         </Fact>
       )}
       {retry === undefined || retry.runId === parentId ? null : (
@@ -117,6 +139,7 @@ const Used = ({
 export const FactsPanel = ({
   again,
   conversation,
+  edits,
   parent,
   request,
   retry,
@@ -130,6 +153,7 @@ export const FactsPanel = ({
   readonly usage: Json.Usage | undefined
   readonly parent: Json.RunSummary | undefined
   readonly retry: LoggedRetry | undefined
+  readonly edits: LoggedEdits | undefined
   readonly again: ReadonlyArray<Json.RunSummary>
   readonly conversation: string
 }) => {
@@ -181,7 +205,7 @@ export const FactsPanel = ({
             </Link>
           </Fact>
         )}
-        <Lineage summary={summary} parent={parent} retry={retry} again={again} />
+        <Lineage summary={summary} parent={parent} retry={retry} edits={edits} again={again} />
         <Fact label="Conversation">
           <Link
             to="/conversations/$conversationId"

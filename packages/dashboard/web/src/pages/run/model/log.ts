@@ -3,6 +3,7 @@ import * as AgUiItems from "@runlease/core/executor/AgUiItems"
 import { isToolCallFailure } from "@runlease/core/ToolFailure"
 import { applyPatch, type Operation } from "rfc6902"
 import type { EndPart, TextPart, ToolPart } from "./parts"
+import { editWords } from "./sentences"
 import { isRecord, questionOf } from "./questions"
 import { childrenWord, type Entry, openChildren, type Read, type RunLog } from "./runLog"
 import * as Steps from "./stepEvents"
@@ -25,6 +26,8 @@ const textPart = (
     eventId,
     at,
     version: 0,
+    messageId: id,
+    recorded: null,
     text: "",
     open: true,
     cut: false,
@@ -73,6 +76,7 @@ const callPart = (log: RunLog, { at, event, eventId }: Read, id: string): ToolPa
     at,
     version: 0,
     callId: id,
+    recorded: null,
     name: String(event["toolCallName"] ?? "tool"),
     args: "",
     open: true,
@@ -273,6 +277,15 @@ const retry: ControlFold = (log, _read, value) => {
   }
 }
 
+const edits: ControlFold = (log, _read, value) => {
+  log.edits = {
+    runId: String(value["run_id"]),
+    after: Number(value["after"]),
+    by: text(value["by"]),
+    edits: (Array.isArray(value["edits"]) ? value["edits"] : []).filter(isRecord).map(editWords),
+  }
+}
+
 /** Who answered, and with which edits. The question itself shows the answer. */
 const answered: ControlFold = (log, read, value) => {
   const by = text(value["by"])
@@ -282,6 +295,7 @@ const answered: ControlFold = (log, read, value) => {
 const folds: Readonly<Record<string, ControlFold>> = {
   "runlease.answered": answered,
   "runlease.child": child,
+  "runlease.edits": edits,
   "runlease.message": message,
   "runlease.waiting": waiting,
   "runlease.attempt": attempt,

@@ -18,6 +18,9 @@ interface Opened extends Base {
 
 export interface TextPart extends Opened {
   readonly kind: "text" | "reasoning"
+  readonly messageId: string
+  /** The event of the record that names it; null for none. */
+  recorded: number | null
   text: string
   endedAt: number | null
 }
@@ -32,6 +35,8 @@ export interface ToolResult {
 export interface ToolPart extends Opened {
   readonly kind: "tool"
   readonly callId: string
+  /** The event of the record that names it; null for none. */
+  recorded: number | null
   readonly name: string
   args: string
   /** When its arguments were complete. */
@@ -52,6 +57,8 @@ export interface StepPart extends Base {
   readonly name: string
   readonly shown: boolean
   stepKey: unknown
+  /** Null until it has a record. */
+  stepId: string | null
   endedAt: number | null
   brokenAt: number | null
   recorded: number | null

@@ -24,6 +24,14 @@ export interface LoggedRetry {
   readonly fromStart: boolean
 }
 
+/** The run that this one is a fork of, and what was edited in it. */
+export interface LoggedEdits {
+  readonly runId: string
+  readonly after: number
+  readonly by: string | null
+  readonly edits: ReadonlyArray<string>
+}
+
 /** Changed in place; `version` counts the changes. */
 export interface RunLog {
   readonly entries: Array<Entry>
@@ -42,6 +50,7 @@ export interface RunLog {
   readonly waits: Array<LoggedWait>
   /** What the log says of the run that this one does again. */
   retry: LoggedRetry | undefined
+  edits: LoggedEdits | undefined
   lastId: number
   version: number
   /** How many steps and calls have a result that stays. */
@@ -64,6 +73,7 @@ export const makeRunLog = (): RunLog => ({
   types: new Map(),
   waits: [],
   retry: undefined,
+  edits: undefined,
   lastId: 0,
   version: 0,
   done: 0,

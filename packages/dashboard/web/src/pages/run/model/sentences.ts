@@ -12,6 +12,21 @@ const plain = (markdown: string): string =>
 export const cut = (text: string, length: number): string =>
   text.length <= length ? text : `${text.slice(0, length - 1).trimEnd()}…`
 
+const editWord: Readonly<Record<string, string>> = {
+  step: "step",
+  tool_call_id: "call",
+  message_id: "text",
+  interrupt_id: "answer to",
+  agent_id: "agent",
+}
+
+/** What an edit of a fork is of: `step search`, `the payload`. */
+export const editWords = (edit: Readonly<Record<string, unknown>>): string => {
+  const name = Object.keys(editWord).find((key) => typeof edit[key] === "string")
+  if (name !== undefined) return `${editWord[name]} ${String(edit[name])}`
+  return edit["type"] === "input" ? "the payload" : "the message of the user"
+}
+
 /** The last sentences of a text, as many as fit into 140 characters. */
 export const lastSentence = (markdown: string): string => {
   const text = plain(markdown.slice(-4000))

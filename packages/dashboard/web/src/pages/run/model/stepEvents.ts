@@ -24,6 +24,7 @@ const make = (
     at,
     version: 0,
     stepKey: undefined,
+    stepId: null,
     endedAt: null,
     brokenAt: null,
     recorded: null,
@@ -132,7 +133,16 @@ export const foldRecord = (log: RunLog, read: Read, eventName: string, value: un
       { ...read, at: beganAt(log, messages, calls, read.at) },
       { step: kind, name, shown: false, detail: detailOf(kind, record) },
     )
+  for (const opened of [
+    ...messages.map((id) => log.texts.get(id)),
+    ...calls.map((id) => log.calls.get(id)),
+  ]) {
+    if (opened === undefined) continue
+    opened.recorded = read.eventId
+    opened.version += 1
+  }
   part.recorded = read.eventId
+  part.stepId = String(record["step_id"])
   part.endedAt ??= read.at
   part.stepKey = record["key"]
   part.result = text(record["result"])

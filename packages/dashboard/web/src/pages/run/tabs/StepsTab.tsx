@@ -1,18 +1,17 @@
 /** The steps of a run, with the result of each, and a fork from each. */
-import { GitFork } from "lucide-react"
 import { useState } from "react"
 import { clock, duration, exact } from "../../../format/times"
-import { Button } from "../../../ui/Button"
 import { Empty } from "../../../ui/Empty"
-import { ForkDialog } from "../actions/ForkDialog"
+import { ForkButton } from "../actions/ForkFrom"
 import { Chevron } from "../conversation/Disclosure"
 import { StepResult } from "../conversation/LineViews"
 import { Output } from "../conversation/Output"
 import { signOf } from "../conversation/toolIcons"
+import { ofStep, ofTool } from "../model/forkOrigin"
 import type { RunLog } from "../model/runLog"
 import type { StepPart, ToolPart } from "../model/parts"
 import { argumentsLine, argumentsOf, resultLine, resultText } from "../model/sentences"
-import { eventOf, resultWords, isFailed, keyWord } from "../model/steps"
+import { resultWords, isFailed, keyWord } from "../model/steps"
 import { VirtualRows } from "./VirtualRows"
 
 type Step = StepPart | ToolPart
@@ -43,7 +42,6 @@ const wordsOf = (step: Step): string => {
 const Row = ({
   isOpen,
   now,
-  onFork,
   onToggle,
   step,
 }: {
@@ -51,9 +49,8 @@ const Row = ({
   readonly now: number
   readonly isOpen: boolean
   readonly onToggle: () => void
-  readonly onFork: (eventId: number) => void
 }) => {
-  const eventId = eventOf(step)
+  const origin = step.kind === "tool" ? ofTool(step) : ofStep(step)
   const Sign = step.kind === "tool" ? signOf(step.name) : undefined
   return (
     <>
@@ -84,19 +81,10 @@ const Row = ({
             {clock(step.at)}
           </time>
         </button>
-        {eventId === null || (step.kind === "tool" && step.superseded) ? (
+        {origin === undefined ? (
           <span className="w-[26px] max-desk:hidden" />
         ) : (
-          <Button
-            small
-            look="quiet"
-            className="w-[26px] !px-0 max-desk:!w-11"
-            aria-label={`Fork from here: ${step.name}`}
-            title="Fork from here"
-            onClick={() => onFork(eventId)}
-          >
-            <GitFork aria-hidden size={14} />
-          </Button>
+          <ForkButton name={step.name} origin={origin} />
         )}
       </div>
       {isOpen ? (
@@ -114,17 +102,8 @@ const Row = ({
   )
 }
 
-export const StepsTab = ({
-  log,
-  now,
-  runId,
-}: {
-  readonly log: RunLog
-  readonly now: number
-  readonly runId: string
-}) => {
+export const StepsTab = ({ log, now }: { readonly log: RunLog; readonly now: number }) => {
   const [opened, setOpened] = useState<ReadonlySet<string>>(new Set())
-  const [fork, setFork] = useState<number | null>(null)
   const toggle = (key: string) => {
     const next = new Set(opened)
     if (!next.delete(key)) next.add(key)
@@ -142,18 +121,9 @@ export const StepsTab = ({
       ) : (
         <VirtualRows label="Steps" rows={log.steps} size={37} keyOf={({ key }) => key}>
           {(step) => (
-            <Row
-              step={step}
-              now={now}
-              isOpen={opened.has(step.key)}
-              onToggle={() => toggle(step.key)}
-              onFork={setFork}
-            />
+            <Row step={step} now={now} isOpen={opened.has(step.key)} onToggle={() => toggle(step.key)} />
           )}
         </VirtualRows>
-      )}
-      {fork === null ? null : (
-        <ForkDialog runId={runId} log={log} after={fork} onClose={() => setFork(null)} />
       )}
     </>
   )
