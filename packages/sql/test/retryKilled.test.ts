@@ -6,6 +6,7 @@ import { spawn } from "node:child_process"
 import { once } from "node:events"
 import * as Bundle from "../../cli/checkout/bundle.mjs"
 import { type Database, execute, postgres, sqlite } from "./Databases.js"
+import { type Kind, submitAgain } from "./fixtures/submitAgain.js"
 import { paidAndFailed } from "./PaidRuns.js"
 import * as TcpProxy from "./TcpProxy.js"
 
@@ -28,8 +29,8 @@ const start = (at: string, ...rest: ReadonlyArray<string>) =>
     (child) => Effect.sync(() => child.kill("SIGKILL")),
   )
 
-/** A process that retries a run and is killed in the commit of that. It ends by the signal, so the moment has been there. */
-const retryKilled = ({ at }: Database, runId: string, publicId: string, moment: Moment) =>
+/** A process that submits a run again and is killed in the commit of that. It ends by the signal, so the moment has been there. */
+const killed = ({ at }: Database, kind: Kind, runId: string, publicId: string, moment: Moment) =>
   Effect.gen(function* () {
     let kill = (): void => {}
     let address = at
@@ -53,18 +54,20 @@ const retryKilled = ({ at }: Database, runId: string, publicId: string, moment: 
       })
       address = Redacted.value(through)
     }
-    const child = yield* start(address, runId, publicId, moment)
+    const child = yield* start(address, runId, publicId, moment, kind)
     const exited = once(child, "exit")
     kill = () => void child.kill("SIGKILL")
     deepStrictEqual(yield* Effect.promise(() => exited), [null, "SIGKILL"])
   }).pipe(Effect.scoped)
 
-for (const [name, database] of [
-  ["SQLite", sqlite],
-  ["PostgreSQL", postgres],
+for (const [name, database, kind] of [
+  ["SQLite", sqlite, "retry"],
+  ["PostgreSQL", postgres, "retry"],
+  ["SQLite", sqlite, "fork"],
+  ["PostgreSQL", postgres, "fork"],
 ] as const) {
-  describe(`a server that is killed in the commit of a retry (${name})`, () => {
-    it.scopedLive("has retried the run once, and with its payment, when it is asked again", () =>
+  describe(`a server that is killed in the commit of a ${kind} (${name})`, () => {
+    it.scopedLive("has submitted the run again once, and with its payment, when that is repeated", () =>
       Effect.gen(function* () {
         const made = yield* database
         const runId = yield* Effect.provide(
@@ -76,19 +79,22 @@ for (const [name, database] of [
         )
         const runs = "SELECT COUNT(*) AS number FROM runs"
         const payments = "SELECT COUNT(*) AS number FROM events WHERE payload LIKE '%runlease.step%'"
+        const edited = `${payments} AND payload LIKE '%edited%'`
         for (const [index, moment] of (["before", "after"] as const).entries()) {
           const publicId = `again-${moment}`
-          yield* retryKilled(made, runId, publicId, moment)
+          yield* killed(made, kind, runId, publicId, moment)
           const isThere = moment === "after" ? 1 : 0
           strictEqual(yield* ask(made, runs), 1 + index + isThere)
-          const { duplicate, run } = yield* Effect.flatMap(Runs.Runs, ({ retry }) =>
-            retry(runId, { publicId }),
-          ).pipe(Effect.provide(made.controlPlane))
+          const { duplicate, run } = yield* Effect.provide(
+            submitAgain(kind, runId, publicId),
+            made.controlPlane,
+          )
           strictEqual(duplicate, moment === "after")
           assertTrue(run.runId !== runId)
-          // The run and each of its retries have the record of the one payment.
+          // The run and each that repeats it have the record of the one payment; a fork has it edited.
           strictEqual(yield* ask(made, runs), 2 + index)
           strictEqual(yield* ask(made, payments), 2 + index)
+          strictEqual(yield* ask(made, edited), kind === "fork" ? 1 + index : 0)
         }
       }),
     )

@@ -82,6 +82,9 @@ const placedIn = (events: ReadonlyArray<LogEvent>): ReadonlyArray<PlacedRecord> 
   })
 }
 
+const recordsIn = (events: ReadonlyArray<LogEvent>): ReadonlyArray<StepRecord.StepRecord> =>
+  placedIn(events).map(({ record }) => record)
+
 /** The record of a step that counts: the first, or the one that replaces it. */
 const counting = (records: ReadonlyArray<PlacedRecord>): PlacedRecord | undefined =>
   records.reduce<PlacedRecord | undefined>(
@@ -174,9 +177,20 @@ const named = <R extends Pick<Record, "step_id" | "name">>(records: ReadonlyArra
 const idAndKey = ({ key, step_id }: Record): string =>
   key === undefined ? step_id : `${step_id} with key ${JSON.stringify(key).slice(0, 100)}`
 
-/** The step of an edit: one that has a record, or an outermost one without a key that has begun. */
-const stepOf = ({ begun, records }: Found, step: string): Either.Either<Record, Problem> => {
-  const byId = new Map(named(records, step).map((record) => [record.step_id, record]))
+/** Whether the copied events have a record of the step, so that no other record is looked for. */
+export const hasStep = (events: ReadonlyArray<LogEvent>, step: string): boolean =>
+  named(recordsIn(events), step).length > 0
+
+/** The step of an edit: one with a copied record, else one with a record, else an outermost one without a key that has begun. */
+const stepOf = (
+  copied: ReadonlyArray<Record>,
+  { begun, records }: Found,
+  step: string,
+): Either.Either<Record, Problem> => {
+  const among = named(copied, step)
+  const byId = new Map(
+    (among.length > 0 ? among : named(records, step)).map((record) => [record.step_id, record]),
+  )
   if (byId.size > 1) {
     const message = `names ${byId.size} steps, so name one by its id: ${choices(Array.from(byId.values(), idAndKey))}`
     return Either.left({ field: "step", message })
@@ -201,7 +215,7 @@ export const ofStep = (
   { result, step }: EditOf<"step">,
   recordId: string,
 ): Outcome =>
-  Either.flatMap(stepOf(found, step), ({ key, name, step_id }) => {
+  Either.flatMap(stepOf(recordsIn(events), found, step), ({ key, name, step_id }) => {
     const json = JSON.stringify(result) as string | undefined
     const records = placedIn(events)
     const before = counting(records.filter(({ record }) => record.step_id === step_id))

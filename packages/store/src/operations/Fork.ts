@@ -75,8 +75,9 @@ const find = (log: RecordReads.Log) =>
 
 const nothing: Found = { records: [], begun: new Set(), interrupts: [] }
 
-/** Steps and questions may be named that the fork does not copy. */
-const looksFurther = ({ type }: Edit): boolean => type === "step" || type === "answer"
+/** Whether an edit names a question, or a step that the fork does not copy: then the whole log is read. */
+const looksFurther = (edit: Edit, events: ReadonlyArray<LogEvent>): boolean =>
+  edit.type === "answer" || (edit.type === "step" && !EditedLog.hasStep(events, edit.step))
 
 type Outcome<A> = Either.Either<A, EditedLog.Problem>
 
@@ -303,7 +304,7 @@ export const make = <X>(
     const beginning: Beginning = { run, snapshot, events }
     if (!Arr.isNonEmptyReadonlyArray(edits)) return yield* submit(beginning, publicId, { events })
 
-    const found = edits.some(looksFurther)
+    const found = edits.slice(0, maxEdits).some((edit) => looksFurther(edit, events))
       ? yield* find(RecordReads.make(reads, operation, ref, run.latestEventId))
       : nothing
     const edited = yield* withEdits(beginning, edits, copied.calls, found)
