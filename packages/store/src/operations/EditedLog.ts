@@ -146,17 +146,22 @@ const textIn = (events: ReadonlyArray<LogEvent>, messageId: string): string =>
 /** The most bytes of a delta. */
 const maxDelta = 90_000
 
+/** A message may begin again in a later attempt: its text is behind its first beginning. */
 const withText = (
   events: ReadonlyArray<LogEvent>,
   messageId: string,
   text: string,
-): ReadonlyArray<LogEvent> =>
-  events.flatMap((event) => {
+): ReadonlyArray<LogEvent> => {
+  const start = events.findIndex(
+    (event) => event.type === "TEXT_MESSAGE_START" && event["messageId"] === messageId,
+  )
+  return events.flatMap((event, index) => {
     if (isContentOf(event, messageId)) return []
-    return event.type === "TEXT_MESSAGE_START" && event["messageId"] === messageId
+    return index === start
       ? [event, ...JsonText.split(text, maxDelta).map((delta) => textContent(messageId, delta))]
       : [event]
   })
+}
 
 const parsed = Schema.decodeUnknownOption(Schema.parseJson())
 
