@@ -287,6 +287,31 @@ for (const [name, controlPlane] of Object.entries(ModelWorkers.controlPlanes)) {
       ),
     )
 
+    it.scopedLive("of a fork has the approval that its edit is, and waits for no other", () =>
+      after(
+        [...called("d1", "deploy"), record(true, [], ["d1"])],
+        [{ texts: ["Done in the fork."] }],
+        ({ requests, runId }) =>
+          Effect.gen(function* () {
+            const { latestEventId } = yield* ModelWorkers.untilStatus(runId, "waiting")
+            const runs = yield* Runs.Runs
+            const { run: forked } = yield* runs.fork(runId, {
+              after: latestEventId,
+              edits: [
+                { type: "answer", interruptId: "d1", payload: { approved: false, reason: "Not today" } },
+              ],
+            })
+            // The run that waits is before it in their lane.
+            yield* runs.cancel(runId)
+            yield* ModelWorkers.untilStatus(forked.runId, "completed")
+            strictEqual(requests.length, 1)
+            const request = JSON.stringify(requests[0]!.body)
+            assertTrue(request.includes("Not today"), request)
+            assertTrue(!request.includes("deployed it"), request)
+          }),
+      ),
+    )
+
     it.scopedLive("of a fork has the edited result of a call and the edited text in its request", () =>
       after(
         [...text("m1", "First."), ...called("c1", "charge"), record(true, ["m1"], ["c1"])],
