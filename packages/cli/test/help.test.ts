@@ -14,7 +14,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("help", (it) => {
       const { code, stderr, stdout } = yield* run(["worker", "--help"], { cwd })
       expect(code).toBe(0)
       expect(stderr).toBe("")
-      expect(stdout.split("\n").length).toBeLessThan(80)
+      expect(stdout.split("\n").length).toBeLessThan(81)
       expect(stdout.indexOf("Examples:")).toBeGreaterThan(0)
       expect(stdout.indexOf("Examples:")).toBeLessThan(stdout.indexOf("Usage:"))
       expect(stdout).toContain("runlease worker [flags] [-- ARGUMENT...]")

@@ -44,7 +44,7 @@ export const withoutVersions: ReadonlyArray<string> = [
   "ALTER TABLE runs DROP COLUMN version_policy",
   "DROP INDEX queue_runnable",
   "DROP INDEX queue_runnable_by_agent",
-  "DROP INDEX queue_by_version",
+  ...["queue", "leases", "waits"].map((table) => `DROP INDEX ${table}_by_version`),
   ...["queue", "leases", "waits", "outcomes"].map((table) => `ALTER TABLE ${table} DROP COLUMN version`),
   `CREATE INDEX queue_runnable
     ON queue (project_id, implementation_kind, worker_key, priority DESC, rank, run_pk) WHERE gate = 0`,

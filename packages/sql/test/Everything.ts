@@ -26,7 +26,7 @@ import { Array, DateTime, Effect, TestClock } from "effect"
 /** Calls every method of `Summaries`, in each variant that has its own statements. */
 const summaries = (worker: WorkerRegistry.RegisteredWorker, { conversationId, runId }: Run.Run) =>
   Effect.gen(function* () {
-    const { attention, held, lost, run, runs, standing, workers } = yield* Summaries.Summaries
+    const { attention, held, lost, run, runs, standing, versions, workers } = yield* Summaries.Summaries
     const agentId = Ids.AgentId.make("agent")
     const now = yield* DateTime.now
     yield* run(runId)
@@ -59,6 +59,7 @@ const summaries = (worker: WorkerRegistry.RegisteredWorker, { conversationId, ru
     yield* runs({ oldestFirst })
     yield* runs({ metadata: { plan: "gold" } })
     yield* held(worker.id)
+    yield* versions
     yield* workers()
     yield* lost("1 day")
     yield* attention()

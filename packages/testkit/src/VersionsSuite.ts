@@ -192,6 +192,28 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
+      "a run that a worker cannot read goes to another version, and its first attempt does not count",
+      Effect.gen(function* () {
+        const leases = yield* Leases
+        const [one, two] = [yield* idOf("1"), yield* idOf("2")]
+        const { runId } = yield* TestRuns.submit({ maxAttempts: 2 })
+        const toVersion = (worker: Ids.WorkerId, version: string) =>
+          Effect.flatMap(TestRuns.claimOne(worker), (claimed) =>
+            leases.release(TestRuns.leaseOf(claimed), { countAttempt: true, version }),
+          )
+        yield* toVersion(two, "1")
+        const first = yield* TestRuns.getRun(runId)
+        deepStrictEqual([first.attempt, first.version, first.versionPolicy], [0, "1", undefined])
+        deepStrictEqual(yield* TestRuns.claim(two), [])
+        yield* toVersion(one, "2")
+        const second = yield* TestRuns.getRun(runId)
+        deepStrictEqual([second.attempt, second.version], [1, "2"])
+        yield* toVersion(two, "1")
+        strictEqual((yield* TestRuns.getRun(runId)).error?.code, "attempts_exhausted")
+      }),
+    )
+
+    test(
       "the claims of a pinned run all have one version, whatever happens between them",
       Effect.gen(function* () {
         for (const plan of FastCheck.sample(plans, { numRuns: 4, seed: 156 })) yield* playPlan(plan)

@@ -33,6 +33,7 @@ import type { ExecutorLayer } from "../executors/ExecutorFlag.js"
 import * as ExecutorFlags from "../executors/ExecutorFlags.js"
 import { Forms, OwnModules } from "../executors/Module.js"
 import * as Describe from "../help/Describe.js"
+import * as Overview from "../help/Overview.js"
 import * as Flag from "../input/Flag.js"
 import * as Settings from "../input/Settings.js"
 import { CommandFailure, ExitCode } from "../output/ExitCode.js"
@@ -141,7 +142,7 @@ const options = {
     ),
     workerVersion: Flag.text("worker-version", WorkerRegistry.Version).pipe(
       Options.withFallbackConfig(Config.nonEmptyString("RUNLEASE_VERSION")),
-      Options.withDescription("The version of the code that works on runs, which pinned runs stay with"),
+      Options.withDescription("The version of its code, for pinned runs"),
       Options.optional,
     ),
     takeOver: Options.boolean("take-over").pipe(
@@ -247,6 +248,7 @@ export const command = Command.make(
       workerKey: Option.getOrElse(parsed.key, () => undefined) ?? (yield* processKey),
       displayName: Option.getOrUndefined(parsed.name),
       version: Option.getOrUndefined(parsed.workerVersion),
+      program: Overview.version,
       concurrency: parsed.concurrency,
       claimAhead: Option.getOrUndefined(parsed.claimAhead),
       agentIds: parsed.agent,

@@ -1,12 +1,16 @@
 /**
  * `runlease workers`: lists the registered workers, drains them, and revokes their tokens.
  */
-import { Command, Options } from "@effect/cli"
+import { Args, Command, Options } from "@effect/cli"
 import { Ids, WorkerMetadata, WorkerRegistry, WorkerState } from "@runlease/core"
-import { Console, DateTime, Effect } from "effect"
+import { Console, DateTime, Effect, Option } from "effect"
+import * as WorkersInContact from "@runlease/core/WorkersInContact"
 import * as ApiClient from "../input/ApiClient.js"
 import * as Describe from "../help/Describe.js"
+import * as Flag from "../input/Flag.js"
+import { usage } from "../output/ExitCode.js"
 import * as Output from "../output/Output.js"
+import * as Phrases from "../output/Phrases.js"
 import * as Settings from "../input/Settings.js"
 import * as WorkerLines from "../output/WorkerLines.js"
 import { positional } from "../input/PositionalText.js"
@@ -63,6 +67,47 @@ const list = Command.make("list", { connection: Settings.connection, json: Setti
   ),
 )
 
+const versions = Command.make(
+  "versions",
+  { connection: Settings.connection, json: Settings.json },
+  ({ connection, json }) =>
+    Effect.gen(function* () {
+      const client = yield* ApiClient.make(connection)
+      const path = { project_reference: connection.project }
+      const { data } = yield* client.observe.versions({ path })
+      if (json) {
+        return yield* Effect.forEach(
+          data,
+          ({ oldest, ...version }) =>
+            Output.json({ ...version, oldest: oldest === null ? null : DateTime.formatIso(oldest) }),
+          { discard: true },
+        )
+      }
+      if (data.length === 0) return yield* Console.log("No worker is in contact, and no run is pinned")
+      const paint = yield* Output.paint
+      const now = yield* DateTime.now
+      yield* Console.log(
+        Output.table(
+          ["VERSION", "WORKERS", "RUNS", "PENDING", "WAITING", "OLDEST"],
+          data.map(({ leases, oldest, pending, version, waiting, workers }) => [
+            version === "" ? "(none)" : version,
+            workers === 0 && pending > 0 ? paint("red", "0") : String(workers),
+            String(leases),
+            String(pending),
+            String(waiting),
+            oldest === null ? "" : Phrases.between(oldest, now),
+          ]),
+          paint,
+        ),
+      )
+    }).pipe(ApiClient.provideHttpClient(connection)),
+).pipe(
+  Describe.command(
+    "List the versions of workers: the workers in contact, the runs that they hold, and the pinned runs that are pending and that wait.",
+    ["runlease workers versions"],
+  ),
+)
+
 const revoke = Command.make(
   "revoke",
   {
@@ -88,17 +133,43 @@ const revoke = Command.make(
   ),
 )
 
+/** Requests it of the workers of a version that are in contact. */
+const drainVersion = (version: string, { json, stop }: { readonly json: boolean; readonly stop: boolean }) =>
+  Effect.gen(function* () {
+    const registry = yield* WorkerRegistry.WorkerRegistry
+    const services = yield* Effect.context<WorkerRegistry.WorkerRegistry>()
+    const workers = (yield* WorkersInContact.list(services)).filter((worker) => worker.version === version)
+    yield* Effect.forEach(workers, ({ id }) => registry.drain(id, !stop), { discard: true })
+    if (json) {
+      return yield* Effect.forEach(workers, ({ id }) => Output.json({ worker_id: id, drain: !stop }), {
+        discard: true,
+      })
+    }
+    yield* Console.log(
+      `${Phrases.count(workers.length, "worker")} of version ${version} ${workers.length === 1 ? "claims" : "claim"} ${stop ? "runs again" : "no more runs"}`,
+    )
+  })
+
 const drain = Command.make(
   "drain",
   {
     connection: Settings.connection,
     json: Settings.json,
     stop: Options.boolean("stop").pipe(Options.withDescription("Let the worker claim again")),
-    id: positional("worker-id", Ids.WorkerId, "The worker's id, as workers list shows it"),
+    version: Flag.text("worker-version", WorkerRegistry.Version).pipe(
+      Options.withDescription("All workers of this version in contact, in place of one"),
+      Options.optional,
+    ),
+    id: Args.optional(positional("worker-id", Ids.WorkerId, "The worker's id, as workers list shows it")),
   },
-  ({ connection, id, json, stop }) =>
+  ({ connection, id: named, json, stop, version }) =>
     Effect.gen(function* () {
       const registry = yield* WorkerRegistry.WorkerRegistry
+      if (Option.isSome(named) === Option.isSome(version)) {
+        return yield* usage("Which workers are to drain is not clear", "Give one id, or --worker-version.")
+      }
+      if (Option.isSome(version)) return yield* drainVersion(version.value, { json, stop })
+      const id = Option.getOrThrow(named)
       const { inFlight } = yield* registry.drain(id, !stop)
       if (json) return yield* Output.json({ worker_id: id, drain: !stop })
       yield* Console.log(
@@ -109,12 +180,16 @@ const drain = Command.make(
     }).pipe(Settings.withClient(connection)),
 ).pipe(
   Describe.command(
-    "Request that a worker claims no more runs. It finishes those that it holds, and its process continues. With --stop it claims again.",
-    ["runlease workers drain WORKER-ID", "runlease workers drain WORKER-ID --stop"],
+    "Request that a worker, or each of a version, claims no more runs. It finishes those that it holds, and its process continues. With --stop it claims again.",
+    [
+      "runlease workers drain WORKER-ID",
+      "runlease workers drain WORKER-ID --stop",
+      "runlease workers drain --worker-version 1.4.0",
+    ],
   ),
 )
 
 export const command = Command.make("workers").pipe(
   Describe.command("Look at the project's workers, and stop them."),
-  Command.withSubcommands([list, drain, revoke]),
+  Command.withSubcommands([list, versions, drain, revoke]),
 )

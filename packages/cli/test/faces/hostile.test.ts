@@ -59,7 +59,7 @@ const bodies: Readonly<Record<string, object>> = {
   stopThread: { runId: "r" },
   drain: { drain: true },
   signIn: { api_key: "k" },
-  release: { reason: "r", delay_seconds: 1, count_attempt: true },
+  release: { reason: "r", delay_seconds: 1, count_attempt: true, version: "2" },
   spawn: {
     step_id: "s",
     name: "s",

@@ -54,6 +54,11 @@ export interface Release {
    * release of the last attempt ends the run as failed with code `attempts_exhausted`.
    */
   readonly countAttempt?: boolean | undefined
+  /**
+   * The version of the workers that are to continue with it, empty for those without one, since this worker cannot read its records. The
+   * first such release of a run that is not pinned does not count the attempt.
+   */
+  readonly version?: string | undefined
 }
 
 /**

@@ -201,6 +201,19 @@ export interface Standing {
   readonly limit: LimitStanding | null
 }
 
+/**
+ * A version of workers, empty for none. `workers`: those in contact, and `leases`: the runs that they hold. The others are runs of the version
+ * that wait for one of its workers, and those that wait for something else; `oldest`: when the first of all of its open runs was submitted.
+ */
+export interface VersionSummary {
+  readonly version: string
+  readonly workers: number
+  readonly leases: number
+  readonly pending: number
+  readonly waiting: number
+  readonly oldest: DateTime.Utc | null
+}
+
 export class Summaries extends Context.Tag("@runlease/core/Summaries")<
   Summaries,
   {
@@ -225,6 +238,9 @@ export class Summaries extends Context.Tag("@runlease/core/Summaries")<
     readonly workers: (
       page?: PageRequest,
     ) => Effect.Effect<Page<WorkerSummary>, InvalidCursor | ControlPlaneError>
+
+    /** The versions of workers in contact and of open runs, in the order of their names. */
+    readonly versions: Effect.Effect<ReadonlyArray<VersionSummary>, ControlPlaneError>
 
     /** The leases that lapsed within so long, 100 at most, the latest first. */
     readonly lost: (

@@ -341,18 +341,26 @@ const pauseOf = ({ budget, children, inbox, wakesAt }: Waits): Effect.Effect<Pau
 
 const reasonOf = (error: RunError): string => `${error.code ?? "error"}: ${error.message}`
 
+/** The code of an attempt that could not read a record of its run. */
+const unreadable = "step_unreadable"
+
 const lettingGo = {
   Drained: "the worker is shutting down",
   Crowded: "the worker has no free slot for it",
 } as const
 
 /**
- * Writes a decision, after the events that the executor left, and returns what has become of the run.
+ * Writes a decision, after the events that the executor left, and returns what has become of the run. `otherVersion`: the version of workers
+ * that may read the records of a run, where a worker of it lives.
  *
  * Fails when the log does not take those events, and the run needs another decision.
  */
 export const makeWrite =
-  (leases: Leases["Type"], options: Resolved) =>
+  (
+    leases: Leases["Type"],
+    options: Resolved,
+    otherVersion: (run: ClaimedRun) => Effect.Effect<string | undefined>,
+  ) =>
   (record: RunRecord, decision: Decision): Effect.Effect<WorkerEvent.WorkerEvent, SinkFailure> => {
     const { lease, run, sink } = record
 
@@ -416,17 +424,37 @@ export const makeWrite =
     const cannotWait = ({ message }: Pick<SuspensionRefused, "message">) =>
       end({ status: "failed", error: { code: "suspend_refused", message } })
 
+    /** A run whose records this worker cannot read goes to workers of another version. */
+    const toOtherVersion = (
+      error: RunError,
+      otherwise: Effect.Effect<WorkerEvent.WorkerEvent, SinkFailure>,
+    ): Effect.Effect<WorkerEvent.WorkerEvent, SinkFailure> =>
+      Effect.flatMap(otherVersion(run), (version) =>
+        version === undefined
+          ? otherwise
+          : afterEvents(
+              Effect.as(
+                leases.release(lease.ref, { reason: reasonOf(error), countAttempt: true, version }),
+                WorkerEvent.Released({ run, error }),
+              ),
+            ),
+      )
+
     switch (decision._tag) {
-      case "End":
-        return end(decision.outcome)
+      case "End": {
+        const { error } = decision.outcome
+        const ended = end(decision.outcome)
+        return error?.code === unreadable ? toOtherVersion(error, ended) : ended
+      }
       case "Retry": {
         const { delay, error } = decision
-        return afterEvents(
+        const retried = afterEvents(
           Effect.as(
             leases.release(lease.ref, { reason: reasonOf(error), delay, countAttempt: true }),
             WorkerEvent.Retrying({ run, error, delay }),
           ),
         )
+        return error.code === unreadable ? toOtherVersion(error, retried) : retried
       }
       case "Suspend": {
         const { waiting, waits } = decision

@@ -40,6 +40,7 @@ import * as EventFeed from "./EventFeed.js"
 import { LeaseEnded, type Loss } from "./Lease.js"
 import * as LeaseRenewal from "./LeaseRenewal.js"
 import type { Stall } from "./RenewalRounds.js"
+import type * as OtherVersion from "./OtherVersion.js"
 import * as RunConclusion from "./RunConclusion.js"
 import type { ForkOfRun, RunPhase, RunRecord } from "./RunRecord.js"
 import * as RunSink from "./RunSink.js"
@@ -279,7 +280,11 @@ const holdsSlot = ({ _tag }: RunPhase): boolean => _tag === "Executing" || _tag 
  */
 export const make = Effect.fnUntraced(function* (
   options: Resolved,
-  worker: { readonly id: Ids.WorkerId; readonly publish: (event: WorkerEvent.WorkerEvent) => void },
+  worker: {
+    readonly id: Ids.WorkerId
+    readonly publish: (event: WorkerEvent.WorkerEvent) => void
+    readonly otherVersion: ReturnType<typeof OtherVersion.make>
+  },
 ): Effect.fn.Return<RunRecords, never, Executor.Executor | ProjectPorts | Scope.Scope> {
   const leases = yield* Leases
   const log = yield* RunLog
@@ -358,7 +363,7 @@ export const make = Effect.fnUntraced(function* (
 
   const { executed, stop } = RunConclusion.make({
     options,
-    write: RunConclusion.makeWrite(leases, options),
+    write: RunConclusion.makeWrite(leases, options, worker.otherVersion),
     move,
     end,
   })

@@ -24,6 +24,7 @@ import type { ProjectPorts } from "../ports/ControlPlane.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
 import { spreadBackoff, untilAvailable, withRetryAfter } from "../ports/ControlPlaneUnavailable.js"
 import { Leases } from "../ports/Leases.js"
+import { Runs } from "../ports/Runs.js"
 import type { LeaseLoss, WorkerMetadata } from "../ports/WorkerMetadata.js"
 import {
   type Metadata,
@@ -37,6 +38,7 @@ import { detached } from "./Detached.js"
 import * as DrainRequest from "./DrainRequest.js"
 import * as EventFeed from "./EventFeed.js"
 import * as LeaseRenewal from "./LeaseRenewal.js"
+import * as OtherVersion from "./OtherVersion.js"
 import * as OwnAgents from "./OwnAgents.js"
 import * as RunRecords from "./RunRecords.js"
 import * as WorkerEvent from "./WorkerEvent.js"
@@ -61,7 +63,7 @@ export const of = (
   { ahead, inFlight, losses }: Holdings = nothing,
 ): Metadata => {
   const runlease: WorkerMetadata = {
-    version: options.version ?? null,
+    version: options.program ?? options.version ?? null,
     agents: agentIds.length === 0 ? null : agentIds,
     slots: concurrency,
     in_use: inFlight - ahead,
@@ -126,6 +128,7 @@ const makeObserved = Effect.fnUntraced(function* (
   const options = resolve(workerOptions)
   yield* Meter.register(WorkerMetrics.all)
   const registry = yield* WorkerRegistry
+  const runs = yield* Runs
   const leases = yield* Leases
   const feed = yield* Effect.acquireRelease(
     Effect.sync(() => EventFeed.make<WorkerEvent.WorkerEvent>({ replay: 64, capacity: 1024 })),
@@ -147,6 +150,7 @@ const makeObserved = Effect.fnUntraced(function* (
   const startPause = ClaimLoop.makeStartPause()
   const records = yield* RunRecords.make(options, {
     id: registered.id,
+    otherVersion: OtherVersion.make(registry, runs, registered),
     publish: (event) => {
       startPause.observe(event)
       if (event._tag === "LeaseEnded") losses.observe(event, records.renewalFailures())

@@ -16,6 +16,8 @@ export interface WorkerOptions {
    * RUNLEASE_VERSION when absent, else none.
    */
   readonly version?: string | undefined
+  /** The version of the worker's program, for people: that of its code when absent. */
+  readonly program?: string | undefined
   /** Goes to the registry with `runlease`, which is the worker's own (`WorkerMetadata`). */
   readonly metadata?: Readonly<Record<string, unknown>> | undefined
   /** How many runs are executed at once, 1 or more. 10 when absent. */

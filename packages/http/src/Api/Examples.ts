@@ -431,6 +431,13 @@ const ofObserve = {
   "observe.workerSummaries": {
     answer: page([{ worker, next_lease_expires_at: expiresAt, renewed_at: renewedAt, lost_24h: 0 }]),
   },
+  "observe.versions": {
+    answer: {
+      data: [
+        { version: "1.4.0", workers: 1, leases: 2, pending: 0, waiting: 12, oldest: "2026-01-01T00:00:00Z" },
+      ],
+    },
+  },
   "observe.held": { answer: { data: [running] } },
   "observe.lostLeases": {
     answer: {

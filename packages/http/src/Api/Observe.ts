@@ -15,6 +15,7 @@ import {
   RunSummary,
   Standing,
   StatusCounts,
+  VersionSummary,
   WorkerSummary,
 } from "../Wire/RunSummary.js"
 import { EventStreamText, StreamHeaders } from "./EventStream.js"
@@ -185,6 +186,18 @@ export const group = HttpApiGroup.make("observe")
         OpenApi.annotations({
           summary: "List the runs that a worker holds",
           description: "Those first whose lease ends first, 1,000 at most.",
+        }),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.get("versions", "/projects/:project_reference/versions")
+      .setPath(projectPath)
+      .addSuccess(Schema.Struct({ data: Schema.Array(VersionSummary) }))
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "List the versions of workers",
+          description:
+            "Those of workers in contact and of runs that have not ended, with how many runs of each wait for a worker (`pending`) and for something else (`waiting`). The empty version is that of workers without one.",
         }),
       ),
   )

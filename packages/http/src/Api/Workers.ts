@@ -3,7 +3,7 @@ import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as OpenApi from "@effect/platform/OpenApi"
-import { CallbackToken, Claims, Ids, Run } from "@runlease/core"
+import { CallbackToken, Claims, Ids, Run, WorkerRegistry } from "@runlease/core"
 import { Schema } from "effect"
 import { JsonBody } from "../contract/Body.js"
 import { Authorization } from "../contract/Principal.js"
@@ -100,6 +100,7 @@ export const ReleaseOptions = Schema.Struct({
   reason: nullish(Ids.StorableText.pipe(Schema.maxLength(2000))),
   delay_seconds: nullish(Schema.NonNegative.pipe(Schema.lessThanOrEqualTo(86_400 * 30))),
   count_attempt: nullish(Schema.Boolean),
+  version: nullish(Schema.Union(Schema.Literal(""), WorkerRegistry.Version)),
 })
 
 /** A child of a run under lease. */

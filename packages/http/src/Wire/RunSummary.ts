@@ -132,6 +132,18 @@ export const WorkerSummary = as<Summaries.WorkerSummary>()(
   { decode: (wire) => wire, encode: (value) => value },
 ).annotations({ identifier: "WorkerSummary" })
 
+export const VersionSummary = as<Summaries.VersionSummary>()(
+  renamed({
+    version: Schema.String,
+    workers: count,
+    leases: count,
+    pending: count,
+    waiting: count,
+    oldest: instant,
+  }),
+  { decode: (wire) => wire, encode: (value) => value },
+).annotations({ identifier: "VersionSummary" })
+
 export const LostLease = as<Summaries.LostLease>()(
   renamed({
     runId: Ids.RunId,

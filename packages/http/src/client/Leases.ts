@@ -164,6 +164,7 @@ const releaseBody = (release: Leases.Release | undefined) => ({
   reason: release?.reason,
   delay_seconds: release?.delay === undefined ? undefined : Duration.toSeconds(release.delay),
   count_attempt: release?.countAttempt,
+  version: release?.version,
 })
 
 const encodeInterrupts = Schema.encodeSync(WireInterrupt.Interrupts)

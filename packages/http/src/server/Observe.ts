@@ -92,6 +92,12 @@ export const layer = group("observe", (handlers) =>
           return yield* ListRows.respond(WorkerSummary, page, identity, ({ worker }) => worker.id, urlParams)
         }),
       )
+      .handle("versions", ({ path }) =>
+        Effect.gen(function* () {
+          const { ports } = yield* Caller.project(path.project_reference)
+          return { data: yield* Context.get(ports, Summaries.Summaries).versions }
+        }),
+      )
       .handle("held", ({ path }) =>
         Effect.gen(function* () {
           const summaries = Context.get(yield* Caller.ports, Summaries.Summaries)

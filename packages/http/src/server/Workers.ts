@@ -158,6 +158,7 @@ export const release = (ports: Ports, lease: Run.LeaseRef, payload: typeof Relea
       reason: payload.reason ?? undefined,
       delay: Duration.seconds(payload.delay_seconds ?? 0),
       countAttempt: payload.count_attempt ?? false,
+      version: payload.version ?? undefined,
     }),
     { released: true as const },
   )

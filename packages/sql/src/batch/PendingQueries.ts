@@ -79,9 +79,42 @@ const before =
     )
   }
 
+/** The open runs of each version, of which an index has those that have one. */
+const versions =
+  ({ sql }: Database): SummaryRows.SummaryRows<SqlError>["versions"] =>
+  (projectId) => {
+    const inTables = unfinishedTables.map(
+      (
+        table,
+      ) => sql`SELECT ${table} AS state, version, CAST(COUNT(*) AS INTEGER) AS runs, MIN(run_pk) AS run_pk
+        FROM ${sql.literal(table)} WHERE project_id = ${projectId} AND version >= '' GROUP BY version`,
+    )
+    return Effect.map(
+      sql<{
+        readonly state: string
+        readonly version: string
+        readonly runs: number
+        readonly oldest: number
+      }>`SELECT v.state, v.version, v.runs, r.created_at AS oldest
+        FROM (${sql.join(" UNION ALL ", false)(inTables)}) v JOIN runs r ON r.run_pk = v.run_pk`,
+      (rows) =>
+        Array.from(new Set(rows.map(({ version }) => version)), (version) => {
+          const own = rows.filter((row) => row.version === version)
+          const count = (name: string) => own.find(({ state }) => state === name)?.runs ?? 0
+          return {
+            version,
+            pending: count("queue"),
+            waiting: count("waits"),
+            oldest: Math.min(...own.map(({ oldest }) => oldest)),
+          }
+        }),
+    )
+  }
+
 export const make = (
   database: Database,
-): Pick<SummaryRows.SummaryRows<SqlError>, "attention" | "before"> => ({
+): Pick<SummaryRows.SummaryRows<SqlError>, "attention" | "before" | "versions"> => ({
+  versions: versions(database),
   attention: attention(database),
   before: before(database),
 })

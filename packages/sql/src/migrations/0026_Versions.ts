@@ -57,6 +57,9 @@ const statements: ReadonlyArray<string> = [
     WHERE gate = 0`,
   // Each search looks whether it has a run.
   "CREATE INDEX queue_by_version ON queue (version, project_id) WHERE version IS NOT NULL",
+  ...["leases", "waits"].map(
+    (table) => `CREATE INDEX ${table}_by_version ON ${table} (project_id, version) WHERE version IS NOT NULL`,
+  ),
 ]
 
 export default Effect.gen(function* () {

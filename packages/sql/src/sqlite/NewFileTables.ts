@@ -419,6 +419,8 @@ CREATE INDEX queue_runnable_by_agent
     ON queue (project_id, agent_id, implementation_kind, worker_key, version, priority DESC, rank, run_pk)
     WHERE gate = 0;
 CREATE INDEX queue_by_version ON queue (version, project_id) WHERE version IS NOT NULL;
+CREATE INDEX leases_by_version ON leases (project_id, version) WHERE version IS NOT NULL;
+CREATE INDEX waits_by_version ON waits (project_id, version) WHERE version IS NOT NULL;
 INSERT INTO runlease_migrations (migration_id, name) VALUES
   (1, 'ControlPlane'),
   (2, 'Counters'),

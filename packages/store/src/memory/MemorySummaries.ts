@@ -3,6 +3,7 @@
  */
 import type * as Ids from "@runlease/core/Ids"
 import * as Json from "@runlease/core/Json"
+import { isTerminal } from "@runlease/core/Run"
 import { Array as Arr, Effect } from "effect"
 import * as LimitRules from "../rules/LimitRules.js"
 import { isRunnable } from "../rules/Transition.js"
@@ -14,6 +15,7 @@ import {
   type Start,
   type SummaryRow,
   type SummaryRows,
+  type VersionRow,
 } from "../rows/SummaryRows.js"
 import * as State from "./State.js"
 
@@ -160,6 +162,22 @@ export const make = (state: State.State): SummaryRows<never> => {
         return { count: Math.min(before.length, limit) }
       }),
 
+    versions: (projectId) =>
+      Effect.sync(() => {
+        const rows = new Map<string, VersionRow>()
+        for (const { state: run } of recordsOf(projectId)) {
+          const { spec, status, version } = run
+          if (version === null || isTerminal(status)) continue
+          const before = rows.get(version) ?? { version, pending: 0, waiting: 0, oldest: spec.createdAt }
+          rows.set(version, {
+            version,
+            pending: before.pending + (status === "pending" ? 1 : 0),
+            waiting: before.waiting + (status === "waiting" ? 1 : 0),
+            oldest: Math.min(before.oldest, spec.createdAt),
+          })
+        }
+        return [...rows.values()]
+      }),
     attention: (projectId, most) =>
       Effect.sync(() => ({
         asking: recordsOf(projectId)

@@ -19,9 +19,11 @@ import {
   type StatusCounts,
   type Summaries,
   type SummaryFilter,
+  type VersionSummary,
 } from "@runlease/core/Summaries"
-import type { WorkerRegistry } from "@runlease/core/WorkerRegistry"
-import { DateTime, Duration, Effect } from "effect"
+import { WorkerRegistry } from "@runlease/core/WorkerRegistry"
+import * as WorkersInContact from "@runlease/core/WorkersInContact"
+import { Context, DateTime, Duration, Effect } from "effect"
 import * as FilterSearch from "../rows/FilterSearch.js"
 import { mostAtOnce } from "../rows/FilterSearch.js"
 import * as KeysetPage from "../rows/KeysetPage.js"
@@ -377,6 +379,27 @@ export const ofProject = <X>(
         Effect.flatMap((found) => ofRows(reads, found)),
         (runs) => read("Summaries.held", runs),
       ),
+
+    versions: Effect.gen(function* () {
+      const runs = yield* read("Summaries.versions", rows.versions(projectId))
+      const versions = new Map<string, VersionSummary>()
+      const of = (version: string): VersionSummary =>
+        versions.get(version) ?? { version, workers: 0, leases: 0, pending: 0, waiting: 0, oldest: null }
+      for (const { oldest, ...row } of runs) {
+        versions.set(row.version, { ...of(row.version), ...row, oldest: instantOrNull(oldest) })
+      }
+      const workers = yield* Effect.catchTag(
+        WorkersInContact.list(Context.make(WorkerRegistry, registry)),
+        "InvalidCursor",
+        Effect.die,
+      )
+      for (const worker of workers) {
+        const version = of(worker.version ?? "")
+        const leases = version.leases + (worker.inFlight ?? 0)
+        versions.set(version.version, { ...version, workers: version.workers + 1, leases })
+      }
+      return Array.from(versions.values()).toSorted((a, b) => (a.version < b.version ? -1 : 1))
+    }),
 
     workers: Effect.fnUntraced(function* (request) {
       const { items, next } = yield* registry.list(request)

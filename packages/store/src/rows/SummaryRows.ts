@@ -101,6 +101,14 @@ export interface Attention {
   readonly oldestRunnable: RunKey | undefined
 }
 
+/** Open runs of a version. */
+export interface VersionRow {
+  readonly version: string
+  readonly pending: number
+  readonly waiting: number
+  readonly oldest: number
+}
+
 export interface SummaryRows<X> {
   /** Those of these runs that exist, by their keys, or the one of a name. */
   readonly find: (runs: RunRef | ReadonlyArray<RunKey>) => Effect.Effect<ReadonlyArray<SummaryRow>, X>
@@ -154,6 +162,9 @@ export interface SummaryRows<X> {
    * oldest; else those before it by preference, of the runs behind the limit that it is behind, or of the runnable runs with its kind and key.
    */
   readonly before: (run: StoredRun, limit: number) => Effect.Effect<RunsBefore, X>
+
+  /** How many open runs of each version are pending, and how many wait; `oldest`: when the first of them was submitted. */
+  readonly versions: (projectId: Ids.ProjectId) => Effect.Effect<ReadonlyArray<VersionRow>, X>
 
   /**
    * `asking`: the runs that wait for answers, those first that fail first without one, then those that never do; at most `asking`.

@@ -260,17 +260,18 @@ export const end = (
 export const release = (
   state: RunState,
   fence: Fence,
-  { countAttempt = false, delay = Duration.zero, reason }: Release,
+  { countAttempt = false, delay = Duration.zero, reason, version }: Release,
   now: number,
 ): Either.Either<Transition, LeaseLost> =>
   whileOwned(state, fence, now, () => {
     const millis = Duration.toMillis(delay)
+    const counted = countAttempt && (version === undefined || state.version !== null)
     return endAttempt(
-      state,
+      version === undefined ? state : { ...state, version },
       {
-        ended: countAttempt ? "retry" : "released",
+        ended: counted ? "retry" : "released",
         reason: reason ?? null,
-        counted: countAttempt,
+        counted,
         availableAt: millis > 0 ? now + millis : undelayed(state, now),
       },
       now,

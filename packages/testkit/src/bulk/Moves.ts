@@ -4,8 +4,9 @@ import type { StorePorts } from "@runlease/core/ControlPlane"
 import type * as Ids from "@runlease/core/Ids"
 import { Leases } from "@runlease/core/Leases"
 import { Runs } from "@runlease/core/Runs"
+import { Summaries } from "@runlease/core/Summaries"
 import { WorkerRegistry } from "@runlease/core/WorkerRegistry"
-import { Effect } from "effect"
+import { Effect, TestClock } from "effect"
 import * as TestRuns from "../TestRuns.js"
 import * as TestBulk from "./TestBulk.js"
 
@@ -62,6 +63,44 @@ export const declare = (test: TestRuns.Test<StorePorts>): void => {
       const runs = yield* Runs
       yield* runs.resume(pinned[1]!.runId, TestRuns.resultOf("call", "yes"))
       deepStrictEqual(idsOf(yield* TestRuns.claim(two, { limit: 5 })), ["waiting"])
+    }),
+  )
+
+  test(
+    "the versions are those of workers in contact and of open runs, with their counts",
+    Effect.gen(function* () {
+      const [leases, summaries] = [yield* Leases, yield* Summaries]
+      deepStrictEqual(yield* summaries.versions, [])
+      const one = yield* idOf("1")
+      const first = yield* TestRuns.submit({ publicId: "first", versionPolicy: "pinned" })
+      yield* TestRuns.submit({ publicId: "second", versionPolicy: "pinned" })
+      yield* TestRuns.submit({ publicId: "third", versionPolicy: "pinned" })
+      const claimed = yield* TestRuns.claim(one, { limit: 3 })
+      yield* leases.suspend(TestRuns.leaseOf(claimed[1]!), TestRuns.forToolCall())
+      yield* leases.release(TestRuns.leaseOf(claimed[2]!))
+      const [version, ...others] = yield* summaries.versions
+      deepStrictEqual(version, {
+        version: "1",
+        workers: 1,
+        leases: 1,
+        pending: 1,
+        waiting: 1,
+        oldest: first.createdAt,
+      })
+      deepStrictEqual(others, [])
+      yield* TestClock.adjust("10 minutes")
+      yield* TestRuns.settle
+      const later = (yield* summaries.versions)[0]
+      deepStrictEqual([later?.workers, later?.pending, later?.waiting], [0, 2, 1])
+      const two = yield* idOf("2")
+      deepStrictEqual(
+        (yield* summaries.versions).map(({ version: name, workers }) => [name, workers]),
+        [
+          ["1", 0],
+          ["2", 1],
+        ],
+      )
+      deepStrictEqual(yield* TestRuns.claim(two), [])
     }),
   )
 

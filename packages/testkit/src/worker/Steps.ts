@@ -1,10 +1,20 @@
 /** Tests of steps, whose results later attempts get from the log: also steps that fail, and results that one event cannot hold. */
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, Emit, Executor, RunLog, Step, StepRecord } from "@runlease/core"
+import {
+  AgentEvent,
+  Emit,
+  Executor,
+  Interrupts,
+  RunLog,
+  Runs,
+  Step,
+  StepRecord,
+  WorkerRegistry,
+} from "@runlease/core"
 import { StepCodec } from "@runlease/core/executor"
-import { Effect, Either, Option, Ref, Schedule, Schema } from "effect"
+import { Effect, Either, Exit, Option, Ref, Schedule, Schema, Scope } from "effect"
 import * as TestRuns from "../TestRuns.js"
-import { type Declare, log, run, start, submit, until, untilStatus } from "../TestWorker.js"
+import { type Declare, log, run, start, submit, until, untilStatus, untilSuspended } from "../TestWorker.js"
 import { counting, customs, dyingBefore, textsOf } from "./StepRuns.js"
 
 export const tests = (test: Declare): void => {
@@ -195,6 +205,38 @@ export const tests = (test: Declare): void => {
         const { runId } = yield* submit({ maxAttempts: 3 })
         const { attempt, error } = yield* untilStatus(runId, "failed")
         deepStrictEqual([attempt, error?.code, yield* count], [3, "step_unreadable", 1])
+      }),
+    )
+
+    test.onEachStore(
+      "goes to a worker of another version when its record does not fit its schema",
+      Effect.gen(function* () {
+        const versions: Array<string> = []
+        const of = (version: string) =>
+          Executor.from(() =>
+            Effect.gen(function* () {
+              versions.push(version)
+              const schema = version === "1" ? Schema.Number : Schema.NumberFromString
+              const value = yield* Step.run("n", Effect.succeed(1), { schema })
+              return (yield* Interrupts.approve("go", { message: "Go?" })) ? String(value) : ""
+            }),
+          )
+        const [registry, runs] = [yield* WorkerRegistry.WorkerRegistry, yield* Runs.Runs]
+        const { runId } = yield* submit({ maxAttempts: 1 })
+        const first = yield* Scope.make()
+        yield* Scope.extend(start(of("1"), { workerKey: "worker", version: "1" }), first)
+        yield* untilSuspended(runId)
+        yield* Scope.close(first, Exit.void)
+
+        // A worker of the first version is in contact, and claims nothing yet.
+        yield* registry.register({ implementationKind: "test", workerKey: "worker", version: "1" })
+        yield* start(of("2"), { workerKey: "worker", version: "2" })
+        yield* runs.resume(runId, [{ interruptId: "go", status: "resolved", payload: { approved: true } }])
+        yield* until(run(runId), ({ version }) => version === "1")
+        deepStrictEqual([(yield* run(runId)).status, versions], ["pending", ["1", "2"]])
+        yield* start(of("1"), { workerKey: "other", version: "1" })
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual([yield* textsOf(runId), versions], [["1"], ["1", "2", "1"]])
       }),
     )
 

@@ -82,8 +82,9 @@ const NextExpiry = ({ now, summary }: { readonly summary: Json.WorkerSummary; re
 
 const WorkerRow = ({ isOpen, newest, now, onToggle, summary }: WorkerRowProps) => {
   const state = stateOf(summary, now)
-  const version = summary.worker.version ?? toldBy(summary).version
-  const isOld = version != null && newest !== undefined && isOlder(version, newest)
+  const { version: program } = toldBy(summary)
+  const version = summary.worker.version ?? program
+  const isOld = program != null && newest !== undefined && isOlder(program, newest)
   const bad = state === "silent" ? "font-medium text-failed" : "text-ink-2"
   const heard = heardFrom(summary)
   return (
