@@ -1,5 +1,5 @@
 /**
- * Packages as files, in the place of those of the registry. A checkout makes projects of its own packages with them.
+ * Packages as files, in the place of those of the registry. A checkout makes projects of its packages with them.
  */
 import { copyFileSync, mkdirSync } from "node:fs"
 import { basename, join } from "node:path"

@@ -214,6 +214,7 @@ export const suiteStore = (
           ["Summaries.held", summaries.held(workerId), ofWorker],
           ["Summaries.workers", summaries.workers(), {}],
           ["Summaries.lost", summaries.lost("1 day"), {}],
+          ["Summaries.versions", summaries.versions, {}],
           ["Summaries.attention", summaries.attention(), {}],
         ]
         deepStrictEqual(yield* spansOf(calls), expected(calls))
