@@ -36,11 +36,24 @@ it.scopedLive(
         ),
       )
 
-      const worker = yield* start(["worker", "--module", "./refunds.ts"], settings)
+      const worker = yield* start(["worker", "--module", "./refunds.ts", "--worker-version", "1.0"], settings)
       yield* worker.line(isThere)
       for (const id of ["refund-1", "refund-2"]) {
         yield* run(
-          ["submit", "--agent", "refund", "--id", id, "--label", `name=${id}`, "--input", '{"order": "7"}'],
+          [
+            ...[
+              "submit",
+              "--agent",
+              "refund",
+              "--id",
+              id,
+              "--label",
+              `name=${id}`,
+              "--input",
+              '{"order": "7"}',
+            ],
+            ...["--version-policy", "pinned"],
+          ],
           settings,
         )
         yield* worker.line((line) => line.includes(id) && line.includes("waits"))
@@ -66,6 +79,20 @@ it.scopedLive(
         goes_on: [],
         stays: [expect.objectContaining({ run_id: "refund-2", kind: "skips", at: "quote", calls: [] })],
       })
+
+      const moved = (plan: string) =>
+        run(["runs", "move", "--from", "1.0", "--to", "2.0", "--plan", plan, "--wait"], settings)
+      const versionOf = (id: string) =>
+        Effect.map(run(["runs", "get", id, "--json"], settings), ({ stdout }) => json(stdout)["version"])
+      expect((yield* moved("plan.json")).stdout).toBe("No run of the plan goes on, so none moves\n")
+      yield* rehearse("./refunds.ts", "--label", "name=refund-1", "--write", "one.json")
+      expect((yield* moved("one.json")).stdout).toBe("1 run moved\n")
+      expect([yield* versionOf("refund-1"), yield* versionOf("refund-2")]).toEqual(["2.0", "1.0"])
+      expect(yield* moved("refunds.ts")).toMatchObject({
+        code: 64,
+        stderr: expect.stringContaining("refunds.ts is no plan of a rehearsal"),
+      })
+      expect((yield* moved("nowhere.json")).stderr).toContain("The plan nowhere.json cannot be read")
 
       const narrowed = yield* rehearse("./narrowed.ts", "--json", "--limit", "1")
       expect([narrowed.code, jsonLines(narrowed.stdout)]).toEqual([

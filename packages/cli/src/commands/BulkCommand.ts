@@ -4,9 +4,10 @@
 import { Command, Options } from "@effect/cli"
 import { BulkOperation, BulkOperations, ControlPlaneUnavailable, Ids, Labels } from "@runlease/core"
 import * as SnakeCase from "@runlease/core/SnakeCase"
-import { Console, DateTime, Effect, Option, Schedule } from "effect"
+import { Console, DateTime, Effect, Option, Schedule, Schema } from "effect"
 import * as Describe from "../help/Describe.js"
 import * as Flag from "../input/Flag.js"
+import * as MovePlan from "../input/MovePlan.js"
 import { positional } from "../input/PositionalText.js"
 import * as RunFilterFlags from "../input/RunFilterFlags.js"
 import * as Settings from "../input/Settings.js"
@@ -228,19 +229,34 @@ const open = ["pending", "running", "waiting"] as const
 /** Also below `runlease runs`. */
 export const move = Command.make(
   "move",
-  { ...bulkFlags, from: version("from", "are pinned to"), to: version("to", "go to") },
-  ({ from, to, ...options }) => {
-    const status = options.status.length === 0 && options.run.length === 0 ? open : options.status
-    return begin({ ...options, status }, { action: "move", move: { from, to } }).pipe(
-      withBulk(options.connection),
-    )
+  {
+    ...bulkFlags,
+    from: version("from", "are pinned to"),
+    to: version("to", "go to"),
+    plan: Flag.text("plan", Schema.NonEmptyString).pipe(
+      Options.withDescription("The runs that go on by this file of rehearse --write, instead of others"),
+      Options.optional,
+    ),
   },
+  ({ from, plan, to, ...options }) =>
+    Effect.gen(function* () {
+      const run = Option.isSome(plan) ? yield* MovePlan.read(plan.value) : options.run
+      if (Option.isSome(plan) && options.run.length > 0) {
+        return yield* usage("Both --plan and --run say which runs", "Name them one way.")
+      }
+      if (Option.isSome(plan) && run.length === 0) {
+        return yield* Console.log("No run of the plan goes on, so none moves")
+      }
+      const status = options.status.length === 0 && run.length === 0 ? open : options.status
+      yield* begin({ ...options, run, status }, { action: "move", move: { from, to } })
+    }).pipe(withBulk(options.connection)),
 ).pipe(
   Describe.command(
     "Move pinned runs from one version of workers to another: all that have not ended, or those that the flags select. A run that a worker holds refuses it, so drain the workers of the version first.",
     [
       "runlease runs move --from 1.4.0 --to 1.5.0 --wait",
       "runlease runs move --from 1.4.0 --to 1.5.0 --agent refund --dry-run",
+      "runlease runs move --from 1.4.0 --to 1.5.0 --plan plan.json",
     ],
   ),
 )

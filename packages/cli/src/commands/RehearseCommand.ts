@@ -1,39 +1,20 @@
 /**
  * `runlease rehearse`: which open runs new code would break.
  */
-import * as FileSystem from "@effect/platform/FileSystem"
 import { Command, Options } from "@effect/cli"
 import { ControlPlane, Ids } from "@runlease/core"
 import * as Rehearsal from "@runlease/core/Rehearsal"
-import { Console, Effect, Layer, Option, Schema } from "effect"
+import { Console, Effect, Layer, Option } from "effect"
 import { moduleLayer } from "../executors/Module.js"
 import * as Describe from "../help/Describe.js"
 import * as Database from "../input/Database.js"
 import * as Flag from "../input/Flag.js"
+import * as MovePlan from "../input/MovePlan.js"
 import * as Settings from "../input/Settings.js"
-import { CommandFailure, ExitCode, QuietExit } from "../output/ExitCode.js"
+import { ExitCode, QuietExit } from "../output/ExitCode.js"
 import * as Output from "../output/Output.js"
 import * as Phrases from "../output/Phrases.js"
 import * as LocalStore from "./LocalStore.js"
-
-/** The runs that go on with the new code, and those that do not: which of them may be moved to it. */
-const Plan = Schema.parseJson(
-  Schema.Struct({
-    goes_on: Schema.Array(Ids.RunId),
-    stays: Schema.Array(Schema.Struct({ run_id: Ids.RunId, ...Rehearsal.Verdict.fields })),
-  }),
-  { space: 2 },
-)
-
-const goesOn = ({ verdict: { kind } }: Rehearsal.RehearsedRun): boolean =>
-  kind === "goes_on" || kind === "waits"
-
-const planOf = (rehearsed: ReadonlyArray<Rehearsal.RehearsedRun>): typeof Plan.Type => ({
-  goes_on: rehearsed.filter(goesOn).map(({ run }) => run.runId),
-  stays: rehearsed
-    .filter((one) => !goesOn(one))
-    .map(({ run, verdict }) => ({ run_id: run.runId, ...verdict })),
-})
 
 const phrase = ({ at, kind }: Rehearsal.Verdict): string => {
   if (kind === "goes_on") return at === undefined ? "goes on to its end" : `goes on at ${JSON.stringify(at)}`
@@ -70,20 +51,6 @@ const toJson = ({ run, verdict: { at, calls, kind, message } }: Rehearsal.Rehear
   message: message ?? null,
   calls,
 })
-
-const writePlan = (file: string, rehearsed: ReadonlyArray<Rehearsal.RehearsedRun>) =>
-  Effect.flatMap(FileSystem.FileSystem, (fs) =>
-    Effect.mapError(
-      Effect.flatMap(Effect.orDie(Schema.encode(Plan)(planOf(rehearsed))), (text) =>
-        fs.writeFileString(file, `${text}\n`),
-      ),
-      ({ message }) =>
-        new CommandFailure({
-          message: `The plan cannot be written to ${file}: ${message}`,
-          exitCode: ExitCode.error,
-        }),
-    ),
-  )
 
 /** The ports of the project in the database itself. */
 const ofDatabase = (setting: string, project: string) =>
@@ -138,7 +105,7 @@ export const command = Command.make(
         limit: parsed.limit,
         runIds: parsed.run.length === 0 ? undefined : parsed.run,
       })
-      if (Option.isSome(parsed.write)) yield* writePlan(parsed.write.value, rehearsed)
+      if (Option.isSome(parsed.write)) yield* MovePlan.write(parsed.write.value, rehearsed)
       const worse = rehearsed.filter(({ verdict }) => Rehearsal.isWorseThanSkips(verdict)).length
       if (json) yield* Effect.forEach(rehearsed, (one) => Output.json(toJson(one)), { discard: true })
       else {
