@@ -84,7 +84,7 @@ it.scopedLive(
         run(["runs", "move", "--from", "1.0", "--to", "2.0", "--plan", plan, "--wait"], settings)
       const versionOf = (id: string) =>
         Effect.map(run(["runs", "get", id, "--json"], settings), ({ stdout }) => json(stdout)["version"])
-      expect((yield* moved("plan.json")).stdout).toBe("No run of the plan goes on, so none moves\n")
+      expect((yield* moved("plan.json")).stdout).toBe("The plan has no run that may move\n")
       yield* rehearse("./refunds.ts", "--label", "name=refund-1", "--write", "one.json")
       expect((yield* moved("one.json")).stdout).toBe("1 run moved\n")
       expect([yield* versionOf("refund-1"), yield* versionOf("refund-2")]).toEqual(["2.0", "1.0"])

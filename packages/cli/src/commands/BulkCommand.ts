@@ -245,7 +245,7 @@ export const move = Command.make(
         return yield* usage("Both --plan and --run say which runs", "Name them one way.")
       }
       if (Option.isSome(plan) && run.length === 0) {
-        return yield* Console.log("No run of the plan goes on, so none moves")
+        return yield* Console.log("The plan has no run that may move")
       }
       const status = options.status.length === 0 && run.length === 0 ? open : options.status
       yield* begin({ ...options, run, status }, { action: "move", move: { from, to } })
