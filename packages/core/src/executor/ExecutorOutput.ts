@@ -4,7 +4,7 @@ import * as AgentEvent from "../model/AgentEvent.js"
 import type { ClaimedRun } from "../model/Run.js"
 import * as SchemaProblem from "../model/SchemaProblem.js"
 import { AwaitAnswers, ExecutorError, type ExecutorFailure } from "./ExecutorError.js"
-import { StepError } from "./StepError.js"
+import { isStepError } from "./StepError.js"
 
 /** What a function may give for a run: some text, some events, or nothing. */
 export type Output = string | AgentEvent.AgentEvent | ReadonlyArray<AgentEvent.AgentEvent> | void
@@ -37,7 +37,7 @@ export const isFailure = (error: unknown): error is ExecutorFailure => isAlike(e
 /** Any error as an executor's failure: its `_tag` or name is the code, and it is not retryable. Of a value that does not fit a schema it says where. */
 export const toFailure = (error: unknown): ExecutorFailure => {
   if (isFailure(error)) return error
-  if (error instanceof StepError) {
+  if (isStepError(error)) {
     const { code, message, retryable } = error
     return new ExecutorError({ code, message, retryable, cause: error })
   }

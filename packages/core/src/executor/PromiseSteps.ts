@@ -19,6 +19,7 @@ import type { Leases } from "../ports/Leases.js"
 import type * as Emit from "./Emit.js"
 import { isFailure } from "./ExecutorOutput.js"
 import * as Interrupts from "./Interrupts.js"
+import { isStepError } from "./StepError.js"
 import * as Step from "./Step.js"
 import type { Database } from "./StepDatabase.js"
 import type { StepLog } from "./StepLog.js"
@@ -99,7 +100,7 @@ const settled = <A>(body: (signal: AbortSignal) => PromiseLike<A> | A): Effect.E
   }).pipe(Effect.catchAllDefect(Effect.fail))
 
 /** An error that ends the attempt, whatever the program makes of the rejection that it gets. */
-const isOfTheAttempt = (error: unknown): boolean => error instanceof Step.StepError || isFailure(error)
+const isOfTheAttempt = (error: unknown): boolean => isStepError(error) || isFailure(error)
 
 /**
  * Runs a program with the steps of the attempt, and returns its result. The signal is aborted when the attempt ends early.

@@ -38,10 +38,9 @@ import { maxPause } from "../ports/Leases.js"
 import { Result } from "./AgentResult.js"
 import { type Closed, CurrentStep, currentStep, type Keyed, take, traced } from "./CurrentStep.js"
 import * as Emit from "./Emit.js"
-import { AwaitAnswers } from "./ExecutorError.js"
 import { StepCodec } from "./StepCodec.js"
 import { type Database, StepDatabase } from "./StepDatabase.js"
-import { StepError } from "./StepError.js"
+import { isStepError, type StepError } from "./StepError.js"
 import type { AttemptSteps, StepLog } from "./StepLog.js"
 import {
   type AttemptStep,
@@ -89,7 +88,7 @@ const failureOf = (cause: Cause.Cause<unknown>): Effect.Effect<StepFailure | und
   Effect.suspend(() => {
     if (Cause.isInterruptedOnly(cause)) return Effect.succeed(undefined)
     const error = Cause.squash(cause)
-    if (error instanceof AwaitAnswers) return Effect.succeed(undefined)
+    if (Predicate.isTagged(error, "AwaitAnswers")) return Effect.succeed(undefined)
     return Effect.map(StepCodec, (codec) => (codec === undefined ? shown(error) : {}))
   })
 
@@ -334,9 +333,7 @@ export interface Transactional<A, E> extends Keyed {
 const ofBody = <E>(failure: Transactional<unknown, E>["failure"]): Codec<E | StepError> | undefined =>
   failure === undefined
     ? undefined
-    : (Schema.asSchema(failure).pipe(Schema.filter((error) => !(error instanceof StepError))) as Codec<
-        E | StepError
-      >)
+    : (Schema.asSchema(failure).pipe(Schema.filter((error) => !isStepError(error))) as Codec<E | StepError>)
 
 /** What the row of the step says, which is written with what `body` writes where the step has none. */
 const committed = <Tx, A, E, R>(
@@ -348,7 +345,7 @@ const committed = <Tx, A, E, R>(
 ): Effect.Effect<A, E | StepError, R> => {
   const { attempt, id, name } = step
   const key = { runId: attempt.runId, stepId: id, name }
-  const isOfBody = (error: E | StepError): error is E => !(error instanceof StepError)
+  const isOfBody = (error: E | StepError): error is E => !isStepError(error)
   const once: Effect.Effect<string, E | StepError, R> = database.once(key, (transaction) =>
     Effect.flatMap(body(transaction), (value) =>
       Effect.map(rowOf(step, Either.right(value), codecs), (text = "{}") => text),

@@ -35,3 +35,8 @@ export class StepError extends Schema.TaggedError<StepError>("@runlease/core/Ste
     return this.reason === "unreadable" || this.reason === "unavailable"
   }
 }
+
+const isAlike = Schema.is(Schema.Struct(StepError.fields))
+
+/** By what it is, not by its class: a module that a program loads may have its own copy of the class. */
+export const isStepError = (error: unknown): error is StepError => isAlike(error)

@@ -1,5 +1,5 @@
 /** The failure of a control plane that does not answer, and how its callers try again. */
-import { Duration, Effect, Schedule, Schema } from "effect"
+import { Duration, Effect, Predicate, Schedule, Schema } from "effect"
 
 /**
  * The control plane did not answer: its store is down, or it cannot be reached. It says nothing of who owns a run: a
@@ -43,8 +43,12 @@ export const spreadBackoff = (
   most: Duration.DurationInput,
 ): Schedule.Schedule<unknown> => wholeMillis(Schedule.jitteredWith(growing(first, most), { min: 0, max: 2 }))
 
+/** By its tag, not by its class: a module that a worker loads may have its own copy of the class. */
+const isUnavailable = (error: unknown): error is ControlPlaneUnavailable =>
+  Predicate.isTagged(error, "ControlPlaneUnavailable")
+
 const retryAfter = (error: unknown): Duration.Duration =>
-  Duration.millis((error instanceof ControlPlaneUnavailable && error.retryAfterMillis) || 0)
+  Duration.millis((isUnavailable(error) && error.retryAfterMillis) || 0)
 
 /** Adds `retryAfterMillis` of the error that the schedule is fed with, if it has one, to each delay. */
 export const withRetryAfter = <Out, In, R>(
@@ -55,7 +59,7 @@ export const withRetryAfter = <Out, In, R>(
   )
 
 const isTransient = (error: unknown): error is ControlPlaneUnavailable =>
-  error instanceof ControlPlaneUnavailable && error.retryable
+  isUnavailable(error) && error.retryable
 
 /** When an effect that has failed is repeated, and for which errors. */
 export interface RetryOptions<E> {

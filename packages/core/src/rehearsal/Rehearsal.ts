@@ -11,20 +11,7 @@
  *
  * Source: docs/decisions/0158-rehearsal.md
  */
-import {
-  Cause,
-  Chunk,
-  Clock,
-  Context,
-  Data,
-  Effect,
-  Exit,
-  Fiber,
-  type Layer,
-  Option,
-  Predicate,
-  Stream,
-} from "effect"
+import { Cause, Chunk, Clock, Context, Data, Effect, Exit, Fiber, type Layer, Option, Stream } from "effect"
 import * as AttemptInbox from "../executor/AttemptInbox.js"
 import * as AttemptSteps from "../executor/AttemptSteps.js"
 import { Emit } from "../executor/Emit.js"
@@ -32,6 +19,7 @@ import type { Execution, RunContext } from "../executor/Execution.js"
 import * as Executor from "../executor/Executor.js"
 import type { ExecutorFailure } from "../executor/ExecutorError.js"
 import type { Wait } from "../executor/Parking.js"
+import { isStepError } from "../executor/StepError.js"
 import { StepLog } from "../executor/StepLog.js"
 import type { AttemptStep } from "../executor/StepRecording.js"
 import * as Ids from "../model/Ids.js"
@@ -170,19 +158,16 @@ const calledOutside = "It calls the outside before it comes to something new"
 const repeated = (ids: ReadonlyArray<string>, { hasPosed }: RunHistory.RunHistory): string | undefined =>
   ids.find((id) => /~\d+$/.test(id) && !hasPosed(id))?.replace(/~\d+$/, "")
 
-/** By what it is, not by its class: a module that is loaded may have its own copy of the class. */
-const isUnreadable = (cause: unknown): cause is { readonly step: string } =>
-  Predicate.isTagged(cause, "StepError") &&
-  Predicate.hasProperty(cause, "reason") &&
-  cause.reason === "unreadable" &&
-  Predicate.hasProperty(cause, "step") &&
-  typeof cause.step === "string"
-
 const failureVerdict = (
   failure: ExecutorFailure & { readonly _tag: "ExecutorError" },
 ): Omit<Verdict, "calls"> => {
   const { cause, code, message } = failure
-  const at = isUnreadable(cause) ? cause.step : code === "invalid_payload" ? "input" : undefined
+  const at =
+    isStepError(cause) && cause.reason === "unreadable"
+      ? cause.step
+      : code === "invalid_payload"
+        ? "input"
+        : undefined
   return at === undefined
     ? { kind: "fails", message: `${code}: ${message}` }
     : { kind: "unreadable", at, message }
