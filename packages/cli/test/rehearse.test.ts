@@ -41,18 +41,17 @@ it.scopedLive(
       for (const id of ["refund-1", "refund-2"]) {
         yield* run(
           [
-            ...[
-              "submit",
-              "--agent",
-              "refund",
-              "--id",
-              id,
-              "--label",
-              `name=${id}`,
-              "--input",
-              '{"order": "7"}',
-            ],
-            ...["--version-policy", "pinned"],
+            "submit",
+            "--agent",
+            "refund",
+            "--id",
+            id,
+            "--label",
+            `name=${id}`,
+            "--input",
+            '{"order": "7"}',
+            "--version-policy",
+            "pinned",
           ],
           settings,
         )

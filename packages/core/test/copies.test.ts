@@ -1,6 +1,6 @@
 /** A module that a worker loads may have its own copy of these packages, so an error is known by what it is, not by its class. */
-import { describe, it } from "@effect/vitest"
-import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { describe, expect, it } from "@effect/vitest"
+import { strictEqual } from "@effect/vitest/utils"
 import { Effect, Fiber, TestClock } from "effect"
 import * as ExecutorOutput from "../src/executor/ExecutorOutput.js"
 import * as StepError from "../src/executor/StepError.js"
@@ -35,10 +35,11 @@ describe("an error of another copy of the module", () => {
 
   it("has its code, and is retryable, where it ends a run", () => {
     const error = new stepError.StepError({ step: "children", reason: "unavailable", message: "away" })
-    assertTrue(!(error instanceof StepError.StepError))
-    assertTrue(StepError.isStepError(error))
-    const failure = ExecutorOutput.toFailure(error)
-    assertTrue(failure._tag === "ExecutorError")
-    deepStrictEqual([failure.code, failure.retryable], ["step_unavailable", true])
+    expect(error instanceof StepError.StepError).toBe(false)
+    expect(ExecutorOutput.toFailure(error)).toMatchObject({
+      _tag: "ExecutorError",
+      code: "step_unavailable",
+      retryable: true,
+    })
   })
 })
