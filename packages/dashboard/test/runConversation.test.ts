@@ -24,6 +24,8 @@ const claimsAt = (...seconds: ReadonlyArray<number>) =>
 const textAt = (second: number, text = "said"): Part => ({
   kind: "text",
   key: `text-${second}`,
+  messageId: `text-${second}`,
+  recorded: null,
   eventId: second,
   at: at(second),
   version: 0,

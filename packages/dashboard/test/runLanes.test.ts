@@ -149,6 +149,7 @@ describe("the layout", () => {
       name: "page",
       shown: true,
       stepKey: index,
+      stepId: null,
       at: start + index * 100,
       endedAt: start + index * 100 + 100,
       brokenAt: null,
