@@ -14,13 +14,13 @@ export interface Packed {
 /** The folder of a project that has the files. */
 const vendor = "vendor"
 
-/** Those of the packages that these names need, directly or through another one. */
-const neededBy = (names: Iterable<string>, packed: ReadonlyArray<Packed>): ReadonlySet<Packed> => {
-  const needed = new Set<Packed>()
+/** The names of those packages that these names need, directly or through another one. */
+export const neededBy = (names: Iterable<string>, packed: ReadonlyArray<Packed>): ReadonlySet<string> => {
+  const needed = new Set<string>()
   const visit = (name: string): void => {
     const found = packed.find((one) => one.name === name)
-    if (found === undefined || needed.has(found)) return
-    needed.add(found)
+    if (found === undefined || needed.has(name)) return
+    needed.add(name)
     found.dependencies.forEach(visit)
   }
   for (const name of names) visit(name)
@@ -39,9 +39,11 @@ export const copy = (
   const needed = neededBy(dependencies, packed)
   if (needed.size > 0) mkdirSync(join(folder, vendor), { recursive: true })
   return Object.fromEntries(
-    Array.from(needed, ({ name, tarball }) => {
-      copyFileSync(tarball, join(folder, vendor, basename(tarball)))
-      return [name, `file:${vendor}/${basename(tarball)}`]
-    }),
+    packed
+      .filter(({ name }) => needed.has(name))
+      .map(({ name, tarball }) => {
+        copyFileSync(tarball, join(folder, vendor, basename(tarball)))
+        return [name, `file:${vendor}/${basename(tarball)}`]
+      }),
   )
 }

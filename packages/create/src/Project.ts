@@ -131,18 +131,20 @@ export const write = (
     readonly dependencies: Dependencies
     readonly devDependencies: Dependencies
   }
-  const files = Packed.copy(folder, Object.keys(manifest.dependencies), packed)
-  const devFiles = Packed.copy(folder, Object.keys(manifest.devDependencies), packed)
+  const files = Object.entries(
+    Packed.copy(folder, Object.keys({ ...manifest.dependencies, ...manifest.devDependencies }), packed),
+  )
+  // What both kinds of dependencies need is of the first.
+  const first = Packed.neededBy(Object.keys(manifest.dependencies), packed)
+  const ofDev = Object.entries(withRanges(manifest.devDependencies)).filter(([name]) => !first.has(name))
   const made = {
     ...manifest,
     name: nameOf(folder),
-    dependencies: { ...withRanges(manifest.dependencies), ...files },
-    // A package that is in both is of the first.
-    devDependencies: Object.fromEntries(
-      Object.entries({ ...withRanges(manifest.devDependencies), ...devFiles }).filter(
-        ([name]) => !(name in files),
-      ),
-    ),
+    dependencies: {
+      ...withRanges(manifest.dependencies),
+      ...Object.fromEntries(files.filter(([name]) => first.has(name))),
+    },
+    devDependencies: Object.fromEntries([...ofDev, ...files.filter(([name]) => !first.has(name))]),
   }
   writeFileSync(file, `${JSON.stringify(made, null, 2)}\n`)
 }

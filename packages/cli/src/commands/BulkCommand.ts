@@ -226,6 +226,14 @@ const version = (name: "from" | "to", what: string) =>
 /** All runs that have not ended, where no flag says which. */
 const open = ["pending", "running", "waiting"] as const
 
+/** The runs that are named one by one, in a plan or by flags. */
+const namedRuns = (plan: Option.Option<string>, run: ReadonlyArray<Ids.RunId>) => {
+  if (Option.isNone(plan)) return Effect.succeed(run)
+  return run.length > 0
+    ? usage("Both --plan and --run say which runs", "Name them one way.")
+    : MovePlan.read(plan.value)
+}
+
 /** Also below `runlease runs`. */
 export const move = Command.make(
   "move",
@@ -240,10 +248,7 @@ export const move = Command.make(
   },
   ({ from, plan, to, ...options }) =>
     Effect.gen(function* () {
-      const run = Option.isSome(plan) ? yield* MovePlan.read(plan.value) : options.run
-      if (Option.isSome(plan) && options.run.length > 0) {
-        return yield* usage("Both --plan and --run say which runs", "Name them one way.")
-      }
+      const run = yield* namedRuns(plan, options.run)
       if (Option.isSome(plan) && run.length === 0) {
         return yield* Console.log("The plan has no run that may move")
       }
