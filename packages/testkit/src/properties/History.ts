@@ -3,6 +3,7 @@
  * the model, until every run has ended.
  */
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
+import { isAnswers } from "@runlease/core/AgentEvent"
 import { isMessage } from "@runlease/core/InboxMessage"
 import { isTerminal } from "@runlease/core/Run"
 import type { LogEntry } from "@runlease/core/RunLog"
@@ -44,8 +45,8 @@ export const violations = (entries: ReadonlyArray<LogEntry>): ReadonlyArray<stri
   let betweenRuns = false
   let open = 0
   for (const { event } of entries) {
-    // A run that waits for a person may get messages, and its children may end.
-    const isBetween = !isMessage(event) && !isChildEvent(event)
+    // A run that waits for a person may get messages and answers, and its children may end.
+    const isBetween = !isMessage(event) && !isAnswers(event) && !isChildEvent(event)
     if (event.type !== "RUN_STARTED" && !state.started && isBetween) betweenRuns = true
     if (event.type === "RUN_FINISHED" || event.type === "RUN_ERROR") open += state.open.length
     state = LogState.next(state, event)

@@ -130,6 +130,9 @@ export const addChildEvent = (log: ModelLog, isRecord: boolean): ModelLog => ({
 export const addMessage = (log: ModelLog, isWaiting: boolean): ModelLog =>
   addControlEvents(isWaiting ? log : start(log), "CUSTOM runlease.message")
 
+/** The answer to a question about a budget. Those of calls are results of a client, of which the log says nothing. */
+export const answer = (log: ModelLog): ModelLog => addControlEvents(log, "CUSTOM runlease.answered")
+
 export const pause = (log: ModelLog): ModelLog =>
   addControlEvents(closeOpen(start(log)), "CUSTOM runlease.waiting")
 

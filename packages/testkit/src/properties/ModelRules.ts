@@ -65,6 +65,7 @@ export const raise = (
   const { ledger } = root
   const after: Run = {
     ...resumeRun(state, root),
+    log: ModelLog.answer(root.log),
     answers: { ...root.answers, [request.call]: request.tokens },
     ledger: { ...ledger, limit: request.tokens, waiting: [] },
   }
@@ -81,7 +82,8 @@ export const raise = (
 }
 
 /** A root that gets an answer without a limit fails. */
-export const decline = (state: State, run: Run): Run => end(state, run, "failed", "budget_spent")
+export const decline = (state: State, run: Run): Run =>
+  end(state, { ...run, log: ModelLog.answer(run.log) }, "failed", "budget_spent")
 
 const hasEnded = ({ status }: Run): boolean => isTerminal(status)
 
