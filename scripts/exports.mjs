@@ -53,6 +53,8 @@ const shared = {
     "worker/LeaseRenewal",
     "worker/RenewalRounds",
     "rehearsal/Rehearsal",
+    "crash/CrashTest",
+    "crash/JumpClock",
   ],
   store: ["rules/PendingObstacle", "rules/RetryEvent"],
 }

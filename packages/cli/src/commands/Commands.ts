@@ -14,6 +14,7 @@ const modules = {
   watch: () => import("./WatchCommand.js"),
   runs: () => import("./RunsCommand.js"),
   rehearse: () => import("./RehearseCommand.js"),
+  "crash-test": () => import("./CrashTestCommand.js"),
   conversations: () => import("./ConversationsCommand.js"),
   schedules: () => import("./SchedulesCommand.js"),
   resume: () => import("./ResumeCommand.js"),

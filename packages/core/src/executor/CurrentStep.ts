@@ -4,6 +4,7 @@ import { sha256 } from "../model/Digest.js"
 import { uuidV7 } from "../model/Ids.js"
 import { stepIdOf } from "../model/StepRecord.js"
 import { hasReader } from "../ports/Tracing.js"
+import { callSites } from "./CallSites.js"
 import type { StepError } from "./StepError.js"
 import { StepLog } from "./StepLog.js"
 import { failed, type AttemptStep, tooMany } from "./StepRecording.js"
@@ -63,13 +64,15 @@ export const unlessOnce = (
   Effect.contextWithEffect((context: Context.Context<never>) => enclosingIn(context, name, what))
 
 /** Takes the step of that name and key, which this attempt has not had before. */
-export const take = (name: string, { key }: Keyed): Effect.Effect<AttemptStep, StepError, StepLog> =>
-  Effect.contextWithEffect((context: Context.Context<StepLog>) => {
+export const take = (name: string, { key }: Keyed): Effect.Effect<AttemptStep, StepError, StepLog> => {
+  const calledAt = callSites.read?.()
+  return Effect.contextWithEffect((context: Context.Context<StepLog>) => {
     const attempt = Context.get(context, StepLog).steps()
     const place = enclosingIn(context, name, `Step ${name}`)
     if (Either.isLeft(place)) return place.left
     const enclosing = place.right
     const id = stepIdOf({ within: enclosing?.id, name, key })
+    attempt.calledAt?.(id, { name, key, within: enclosing?.id, at: calledAt })
     if (!attempt.take(id)) {
       const problem = key === undefined ? "without a key" : "with that key"
       return failed(
@@ -90,6 +93,7 @@ export const take = (name: string, { key }: Keyed): Effect.Effect<AttemptStep, S
       },
     })
   })
+}
 
 /** What the code looks at while it waits, and the id of the step that it is in. */
 export interface Looking<A, E, R> {

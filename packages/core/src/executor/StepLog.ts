@@ -32,6 +32,14 @@ export interface Records {
   readonly messages: ReadonlyArray<InboxMessage>
 }
 
+/** A step as the code calls it. `at`: the place in the source, where it is known. */
+export interface StepCall {
+  readonly name: string
+  readonly key: unknown
+  readonly within: string | undefined
+  readonly at: string | undefined
+}
+
 export interface AttemptSteps extends Pick<Parking, "enter" | "inFlight" | "park"> {
   readonly runId: Ids.RunId
 
@@ -46,6 +54,9 @@ export interface AttemptSteps extends Pick<Parking, "enter" | "inFlight" | "park
 
   /** Whether this attempt has not had a step of that id before. */
   readonly take: (stepId: string) => boolean
+
+  /** Takes note of a step that the code calls. A crash test has it. */
+  readonly calledAt?: (stepId: string, call: StepCall) => void
 
   /** What the attempts before this one have recorded, by the ids of the steps. */
   readonly recorded: Effect.Effect<ReadonlyMap<string, Recorded>, RunNotFound | ControlPlaneError>

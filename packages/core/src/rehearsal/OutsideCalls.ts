@@ -2,7 +2,7 @@
  * Calls to the outside, which are refused in a rehearsal: by an `HttpClient` of the executor's layer, by `fetch`, and by a port of the control
  * plane that changes something. A refused call never returns, so the code does nothing that it would not do after an answer.
  */
-import { Context, Effect, Layer, Predicate, type Scope } from "effect"
+import { Context, Effect, type Layer, Predicate, type Scope } from "effect"
 import { Claims } from "../ports/Claims.js"
 import type { ProjectPorts } from "../ports/ControlPlane.js"
 import { Conversations } from "../ports/Conversations.js"
@@ -11,6 +11,7 @@ import { Limits } from "../ports/Limits.js"
 import { RunLog } from "../ports/RunLog.js"
 import { Runs } from "../ports/Runs.js"
 import { WorkerRegistry } from "../ports/WorkerRegistry.js"
+import * as ReplacedClients from "./ReplacedClients.js"
 
 export interface OutsideCalls {
   /** Records a call, such as `GET https://example.com/orders`. */
@@ -36,95 +37,29 @@ const make = (): OutsideCalls => {
   }
 }
 
-/** A URL without what may be secret: user, password, query and fragment. */
-const shown = (url: string): string => {
-  if (!URL.canParse(url)) return url.replace(/[?#].*/s, "")
-  const { origin, pathname } = new URL(url)
-  return `${origin}${pathname}`
-}
-
-// `HttpClient` of `@effect/platform`, which this package does not depend on: a client is what executes a request, before and after which other
-// clients do their own.
-
-const httpClientKey = "@effect/platform/HttpClient"
-
-const isRequest = (value: unknown): value is { readonly method: string; readonly url: string } =>
-  Predicate.hasProperty(value, "method") &&
-  Predicate.hasProperty(value, "url") &&
-  typeof value.method === "string" &&
-  typeof value.url === "string"
-
-const refusing = (client: object, { record }: OutsideCalls): unknown => {
-  const refuse = (request: unknown): Effect.Effect<never> =>
-    Effect.suspend(() => {
-      record(isRequest(request) ? `${request.method} ${shown(request.url)}` : "HttpClient")
-      return Effect.never
-    })
-  return Object.assign(Object.create(client) as object, {
-    execute: refuse,
-    preprocess: Effect.succeed,
-    postprocess: (request: Effect.Effect<unknown>) => Effect.flatMap(request, refuse),
-  })
-}
-
-const replaceIn = <A>(context: Context.Context<A>, calls: OutsideCalls): Context.Context<A> => {
-  const client: unknown = context.unsafeMap.get(httpClientKey)
-  return Predicate.isObject(client)
-    ? Context.add(
-        context,
-        Context.GenericTag<never, unknown>(httpClientKey),
-        refusing(client as object, calls),
-      )
-    : context
-}
-
-/** What a `MemoMap` of Effect does, which its type hides. */
-interface Memoizing {
-  readonly getOrElseMemoize: (
-    layer: unknown,
-    scope: Scope.Scope,
-  ) => Effect.Effect<Context.Context<never>, never>
-}
-
-/** Builds a layer, in which each `HttpClient` that a layer provides refuses its requests: also one that another service of it keeps. */
+/** Builds the layer of an executor, whose clients refuse their requests. */
 export const build = <A, E>(
   layer: Layer.Layer<A, E>,
-  calls: OutsideCalls,
+  { record }: OutsideCalls,
 ): Effect.Effect<Context.Context<A>, E, Scope.Scope> =>
-  Effect.gen(function* () {
-    const scope = yield* Effect.scope
-    const memoMap = yield* Layer.makeMemoMap
-    // The map builds the layers of a layer by itself, so the clients of those are replaced too.
-    const memoizing = memoMap as unknown as Memoizing
-    const replacing = Object.assign(Object.create(memoMap) as Layer.MemoMap & Memoizing, {
-      getOrElseMemoize: (one: unknown, of: Scope.Scope): ReturnType<Memoizing["getOrElseMemoize"]> =>
-        Effect.map(memoizing.getOrElseMemoize.call(replacing, one, of), (context) =>
-          replaceIn(context, calls),
-        ),
-    })
-    return yield* Layer.buildWithMemoMap(layer, replacing, scope)
-  })
-
-const urlOf = (input: Parameters<typeof fetch>[0]): string =>
-  typeof input === "string" ? input : input instanceof URL ? input.href : input.url
+  ReplacedClients.build(layer, (request) =>
+    Effect.suspend(() => {
+      record(ReplacedClients.shown(request))
+      return Effect.never
+    }),
+  )
 
 /** Refuses `fetch` in this process until the Scope closes. */
-export const refuseFetch: Effect.Effect<OutsideCalls, never, Scope.Scope> = Effect.map(
-  Effect.acquireRelease(
-    Effect.sync(() => {
-      const calls = make()
-      const before = globalThis.fetch
-      globalThis.fetch = (input, init) => {
-        const method = init?.method ?? (input instanceof Request ? input.method : "GET")
-        calls.record(`${method.toUpperCase()} ${shown(urlOf(input))}`)
-        return new Promise(() => {})
-      }
-      return { before, calls }
+export const refuseFetch: Effect.Effect<OutsideCalls, never, Scope.Scope> = Effect.suspend(() => {
+  const calls = make()
+  return Effect.as(
+    ReplacedClients.replaceFetch((request) => {
+      calls.record(ReplacedClients.shown(request))
+      return new Promise(() => {})
     }),
-    ({ before }) => Effect.sync(() => (globalThis.fetch = before)),
-  ),
-  ({ calls }) => calls,
-)
+    calls,
+  )
+})
 
 /** What a port has besides reads is refused. */
 const readOnly = <Port extends object>(
