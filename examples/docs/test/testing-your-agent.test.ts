@@ -6,7 +6,7 @@ const page = await Code.read("../../../docs/testing-your-agent.md")
 const files = Object.fromEntries(
   Code.blocksOf(page).flatMap(({ name, text }) => (name === undefined ? [] : [[name, text]])),
 )
-const names = ["refund.ts", "refund.test.ts", "takeover.test.ts"]
+const names = ["refund.ts", "refund.test.ts", "takeover.test.ts", "crash.test.ts"]
 const folder = await Code.write("testing-your-agent", files)
 
 describe("the page about tests of an agent", () => {

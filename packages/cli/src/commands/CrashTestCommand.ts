@@ -115,7 +115,7 @@ export const command = Command.make(
   ({ agent, answers, input, json, mayRepeat, module, text }) =>
     Effect.gen(function* () {
       const request = yield* requestOf({ text, input, file: Option.none() })
-      const given = yield* answersOf(answers)
+      const byName = yield* answersOf(answers)
       // A module may make its steps while it is loaded.
       yield* CrashTest.readingPlaces
       const layer = yield* moduleLayer(module)
@@ -124,7 +124,7 @@ export const command = Command.make(
         runs.submit({ agentId, snapshot: request ?? RequestSnapshot.empty }),
       )
       const report = yield* Effect.mapError(
-        CrashTest.run(layer, submit, MemoryControlPlane.layer, { answers: given, mayRepeat }),
+        CrashTest.run(layer, submit, MemoryControlPlane.layer, { answers: byName, mayRepeat }),
         ({ message }) => new CommandFailure({ message, exitCode: ExitCode.error }),
       )
       yield* json ? Output.json(toJson(report)) : Console.log(toText(report, yield* Output.paint))

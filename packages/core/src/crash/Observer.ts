@@ -15,7 +15,7 @@ import type { Outcome } from "../ports/Runs.js"
 import { type Request, shown } from "../rehearsal/ReplacedClients.js"
 import type { Life } from "./Life.js"
 
-/** A step as the code calls it. `at`: its place in the source, where it is known. */
+/** A step as the code calls it. `at`: its place in the source, where there is one. */
 export interface StepSite {
   readonly runId: string
   readonly id: string
@@ -95,7 +95,7 @@ export interface Observer {
   /** The executors of a worker, observed. */
   readonly executors: (of: Context.Context<Executor>, life: Life) => Context.Context<Executor>
   readonly called: (request: Request, life: Life, context: Context.Context<never> | undefined) => Call
-  /** `at` looks for the place in the source, which is known where the read is on the stack. */
+  /** `at` looks for the place in the source, which is there where the read is on the stack. */
   readonly read: (
     what: string,
     at: (() => string | undefined) | undefined,
@@ -117,8 +117,9 @@ const currentCall = Context.GenericTag<never, { readonly toolCallId: string }>(
   "@runlease/executor-ai/AiTool/CurrentCall",
 )
 
-/** So many reads say where the agent reads the time. */
+/** So many reads, and looks for their places, say where the agent reads the time. */
 const maxReads = 20
+const maxLooks = 200
 
 const isIntent = (recorded: Recorded | undefined): boolean => recorded?.intent === true
 
@@ -132,6 +133,7 @@ export const make = (order: Order | undefined): Observer => {
   const once = new Set<string>()
   const firstIsOver = Effect.unsafeMakeLatch(false)
   let count = 0
+  let looks = 0
 
   const isAround = (attempt: Attempt, outer: string, inner: string): boolean => {
     for (let id = attempt.steps.get(inner)?.within; id !== undefined; id = attempt.steps.get(id)?.within) {
@@ -342,8 +344,9 @@ export const make = (order: Order | undefined): Observer => {
       const attempt = currentOf(context)
       const isInStep = context !== undefined && Option.isSome(Context.getOption(context, CurrentStep))
       const isRunning = attempt ?? running().at(-1)
-      if (isInStep || isRunning === undefined || reads.length >= maxReads) return
+      if (isInStep || isRunning === undefined || reads.length >= maxReads || looks >= maxLooks) return
       if (attempt === undefined && (at === undefined || soleStep() !== undefined)) return
+      looks += 1
       const place = at?.()
       // What a library reads by itself is not the agent's.
       if (at !== undefined && place === undefined) return

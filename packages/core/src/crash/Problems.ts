@@ -6,7 +6,7 @@ import type { Attempt, Call, CallPlace, End, StepSite } from "./Observer.js"
 /**
  * `call_outside`: a call outside of steps is made again. `call_repeated`: a call without an idempotency key is made again. `other_key`: it is made
  * again with another key. `other_request`: it is made again with the same key, and is another request. `half_done`: a step that happens at most
- * once was left between its calls. `other_path`: a step that is recorded is not used, so something else is done. `raced`: which step goes on
+ * once was left between its calls. `other_path`: a step that is recorded is not used, so something else is done. `raced`: which step continues
  * depends on which is faster. `other_result`: the run ends with another result, or otherwise. `stuck`: it does not end. `failed`: it fails
  * without a crash.
  */
@@ -23,7 +23,7 @@ export type Kind =
   | "failed"
 
 /**
- * `place`: such as `step "pay"`. `at`: its place in the source, such as `/home/me/refunds.ts:12:23`, where it is known. `message`: what
+ * `place`: such as `step "pay"`. `at`: its place in the source, such as `/home/me/refunds.ts:12:23`, where there is one. `message`: what
  * happens. `advice`: what to do. `crash`: where the worker died; absent without a crash. `crashes`: after how many crashes it is so.
  */
 export interface Problem {
@@ -102,7 +102,7 @@ const callProblem = (before: Call, again: Call, mayRepeat: (call: Call) => boole
     return found(
       "other_request",
       `${what} is sent again with the same idempotency key, and is another request: ${difference(before, again)}.`,
-      "What the request has must be the same in each attempt: read the time, and what is random, in a step of its own.",
+      "What the request has must be the same in each attempt: read the time, and what is random, in another step.",
     )
   }
   if (key !== undefined || before.key !== undefined) {
@@ -143,7 +143,7 @@ const halfDone = (baseline: History, { calls, uncertain }: History): ReadonlyArr
         kind: "half_done" as const,
         place: placeText(next.place),
         at: next.place.at ?? next.request.at,
-        message: `It makes ${whole.length} calls that change something. ${done.map(({ what }) => what).join(" and ")} is made, and ${next.what} is never made: the step happens at most once, so no worker goes on in it.`,
+        message: `It makes ${whole.length} calls that change something. ${done.map(({ what }) => what).join(" and ")} is made, and ${next.what} is never made: the step happens at most once, so no worker continues it.`,
         advice: `Use ${of} of the calls, or one step with idempotency keys. An onUncertain that finds out what was done helps too.`,
       },
     ]

@@ -43,8 +43,8 @@ export const make = (): RecordedCalls => {
             // What is called more often than before is answered as the last time.
             return all[Math.min(nth, all.length - 1)]
           })
-          const known = found.find((one) => one !== undefined)
-          if (known !== undefined) return known
+          const before = found.find((one) => one !== undefined)
+          if (before !== undefined) return before
           const fresh: Recorded = { fetched: undefined, exit: undefined }
           for (const key of keys) recorded.set(key, [...(recorded.get(key) ?? []), fresh])
           return fresh

@@ -44,16 +44,16 @@ const frames = (): string => {
   }
 }
 
-/** Reads the place that calls now. The places of stacks that were seen before are known. */
+/** Reads the place that calls now. It looks for the place of each stack once. */
 const reader = (): (() => string | undefined) => {
-  const known = new Map<string, string | undefined>()
+  const places = new Map<string, string | undefined>()
   return () => {
     const before = Error.stackTraceLimit
     Error.stackTraceLimit = 25
     const key = frames()
-    if (!known.has(key)) known.set(key, of(new Error().stack ?? ""))
+    if (!places.has(key)) places.set(key, of(new Error().stack ?? ""))
     Error.stackTraceLimit = before
-    return known.get(key)
+    return places.get(key)
   }
 }
 

@@ -32,7 +32,7 @@ export interface Records {
   readonly messages: ReadonlyArray<InboxMessage>
 }
 
-/** A step as the code calls it. `at`: the place in the source, where it is known. */
+/** A step as the code calls it. `at`: the place in the source, where there is one. */
 export interface StepCall {
   readonly name: string
   readonly key: unknown
