@@ -127,6 +127,17 @@ const mistakes: Readonly<Record<string, Mistake>> = {
     at: 'Step.run("report"',
     says: "The clock is read outside of steps",
   },
+  "what is random outside of a step": {
+    work: () =>
+      PromiseSteps.run(async (steps) => {
+        const id = Math.random()
+        await steps.step("store", async () => id, { key: id })
+      }),
+    kind: "other_path",
+    place: 'step "store"',
+    at: 'steps.step("store"',
+    says: "and does it again. Math.random() at ",
+  },
   "a date outside of a step, in the result": {
     work: () =>
       Effect.map(search, () => ({
@@ -209,6 +220,8 @@ it.live.each(Object.entries(mistakes))("names %s, at its place", ([, { at, kind,
     ])
     const [problem] = problems
     if (problem !== undefined) expect(CrashTest.toText(problem)).toMatch(/\n {2}What to do: \S/)
+    // What the libraries read is not named.
+    expect(problem?.message.match(/outside of steps/g)?.length ?? 0).toBeLessThan(2)
   }),
 )
 

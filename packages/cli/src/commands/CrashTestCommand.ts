@@ -25,25 +25,29 @@ const shown = (at: string): string => {
   return path.startsWith(`..${sep}`) ? at : path
 }
 
-const toText = ({ crashes, problems, rows }: CrashTest.Report, paint: Output.Paint): string =>
-  [
-    ...(rows.length === 0
-      ? []
-      : [
-          Output.table(
-            ["", "OVER ALL CRASHES", "SOURCE"],
-            rows.map(({ at, kind, name, place, times }) => [
-              kind === "step" ? name : `  ${name}${place === "outside of steps" ? ", outside of steps" : ""}`,
-              times,
-              at === undefined ? "" : shown(at),
-            ]),
-            paint,
-          ),
-          "",
-        ]),
+const table = (rows: ReadonlyArray<CrashTest.Row>, paint: Output.Paint): string =>
+  Output.table(
+    ["", "OVER ALL CRASHES", "SOURCE"],
+    rows.map(({ at, kind, name, place, times }) => [
+      kind === "step" ? name : `  ${name}${place === "outside of steps" ? ", outside of steps" : ""}`,
+      times,
+      at === undefined ? "" : shown(at),
+    ]),
+    paint,
+  )
+
+const toText = ({ crashes, problems, rows }: CrashTest.Report, paint: Output.Paint): string => {
+  const tested =
+    crashes.length === 0
+      ? "No crash was tested"
+      : `The worker died at ${Phrases.count(crashes.length, "place")}`
+  const found = problems.length === 0 ? "no problem was found" : Phrases.count(problems.length, "problem")
+  return [
+    ...(rows.length === 0 || crashes.length === 0 ? [] : [table(rows, paint), ""]),
     ...problems.flatMap((problem) => [CrashTest.toText(problem, shown), ""]),
-    `The worker died at ${Phrases.count(crashes.length, "place")}: ${problems.length === 0 ? "no problem was found" : `${Phrases.count(problems.length, "problem")}`}.`,
+    `${tested}: ${found}.`,
   ].join("\n")
+}
 
 const toJson = ({ crashes, problems, rows }: CrashTest.Report) => ({
   crashes,

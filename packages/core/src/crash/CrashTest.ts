@@ -102,24 +102,26 @@ const callRow = ({ place, request, what }: Call, baseline: History.History, hist
   }
 }
 
+/** Steps of one name at one place are one row, as those of a loop. */
 const rowsOf = (baseline: History.History, histories: Histories): ReadonlyArray<Row> => {
-  const steps = baseline.attempts.flatMap((attempt) => Array.from(attempt.steps.values()))
+  const steps = distinct(
+    baseline.attempts.flatMap((attempt) => Array.from(attempt.steps.values())),
+    ({ at, name }) => `${name} ${at}`,
+  )
   const calls = baseline.calls.filter(({ place }) => place.kind !== "layer")
-  return distinct(steps, idOf)
-    .map((step) => ({ id: idOf(step), row: stepRow(step, baseline, histories) }))
-    .flatMap(({ id, row }) => [
-      row,
-      ...distinct(
-        calls.filter(({ place }) => place.id === id),
-        ({ what }) => what,
-      ).map((call) => callRow(call, baseline, histories)),
-    ])
-    .concat(
-      distinct(
-        calls.filter(({ place }) => !steps.some((step) => idOf(step) === place.id)),
-        ({ place, what }) => `${place.id} ${what}`,
-      ).map((call) => callRow(call, baseline, histories)),
+  const isIn = ({ place }: Call, { at, name }: StepSite): boolean =>
+    place.kind === "step" && place.name === name && place.at === at
+  const rows = (all: ReadonlyArray<Call>): ReadonlyArray<Row> =>
+    distinct(all, ({ place, what }) => `${place.kind} ${place.name} ${what}`).map((call) =>
+      callRow(call, baseline, histories),
     )
+  return [
+    ...steps.flatMap((step) => [
+      stepRow(step, baseline, histories),
+      ...rows(calls.filter((call) => isIn(call, step))),
+    ]),
+    ...rows(calls.filter((call) => !steps.some((step) => isIn(call, step)))),
+  ]
 }
 
 /**
@@ -162,7 +164,8 @@ export const run = <E, E2, E3>(
         place: "the end of the run",
         at: last?.at,
         message: `Without a crash the run is ${status}${error == null ? "" : ` with ${error.code}: ${error.message.split("\n")[0]}`}.`,
-        advice: "Give it an input with which it ends.",
+        advice:
+          "A crash test needs a run that completes: give it an input, answers and services with which it does.",
         crash: undefined,
       })
     }

@@ -3,7 +3,7 @@
  * next worker reads a later one, and each read is noted with its place.
  */
 import { Effect, type Scope } from "effect"
-import { callSites } from "../executor/CallSites.js"
+import type { CallerOf } from "./SourcePlace.js"
 
 /** `what`: such as `Date.now()`. `at` has its place in the source of the user. */
 export interface OnRead {
@@ -11,7 +11,11 @@ export interface OnRead {
 }
 
 /** Replaces the sources of the process until the Scope closes. `now` is the time of the test, in milliseconds since the epoch. */
-export const replace = (now: () => number, onRead: OnRead): Effect.Effect<void, never, Scope.Scope> =>
+export const replace = (
+  now: () => number,
+  callerOf: CallerOf,
+  onRead: OnRead,
+): Effect.Effect<void, never, Scope.Scope> =>
   Effect.asVoid(
     Effect.acquireRelease(
       Effect.sync(() => {
@@ -19,35 +23,34 @@ export const replace = (now: () => number, onRead: OnRead): Effect.Effect<void, 
         const { random } = Math
         const { crypto } = globalThis
         const { randomUUID } = crypto
-        const note = (what: string) => onRead(what, () => callSites.read?.())
-        globalThis.Date = new Proxy(RealDate, {
-          apply: () => {
-            note("Date()")
-            return new RealDate(now()).toString()
-          },
-          construct: (target, args: ReadonlyArray<unknown>, newTarget) => {
-            if (args.length > 0) return Reflect.construct(target, args, newTarget) as object
-            note("new Date()")
-            return Reflect.construct(target, [now()], newTarget) as object
-          },
-          get: (target, name, receiver) =>
-            name === "now"
-              ? () => {
-                  note("Date.now()")
-                  return now()
-                }
-              : (Reflect.get(target, name, receiver) as unknown),
-        })
-        Math.random = () => {
-          note("Math.random()")
-          return random()
+        /** What takes the place of a source, and notes its reads. */
+        const noted = <Args extends ReadonlyArray<never>, A>(what: string, read: (...args: Args) => A) => {
+          const replaced = (...args: Args): A => {
+            onRead(what, () => callerOf(replaced))
+            return read(...args)
+          }
+          return replaced
         }
+        const dateNow = noted("Date.now()", now)
+        const construct = (
+          target: DateConstructor,
+          args: ReadonlyArray<unknown>,
+          newTarget: NewableFunction,
+        ): object => {
+          if (args.length > 0) return Reflect.construct(target, args, newTarget) as object
+          onRead("new Date()", () => callerOf(construct))
+          return Reflect.construct(target, [now()], newTarget) as object
+        }
+        globalThis.Date = new Proxy(RealDate, {
+          apply: noted("Date()", () => new RealDate(now()).toString()),
+          construct,
+          get: (target, name, receiver) =>
+            name === "now" ? dateNow : (Reflect.get(target, name, receiver) as unknown),
+        })
+        Math.random = noted("Math.random()", random)
         Object.defineProperty(crypto, "randomUUID", {
           configurable: true,
-          value: () => {
-            note("crypto.randomUUID()")
-            return randomUUID.call(crypto)
-          },
+          value: noted("crypto.randomUUID()", () => randomUUID.call(crypto)),
         })
         return { RealDate, crypto, random }
       }),

@@ -50,9 +50,10 @@ export const replace = (options: {
         open -= 1
       }
     }
-    yield* SourcePlace.reading
+    const callerOf = yield* SourcePlace.reading
     yield* GlobalSources.replace(
       () => clock.unsafeCurrentTimeMillis(),
+      callerOf,
       (what, at) => observer.read(what, at, contextNow()),
     )
     yield* ReplacedClients.replaceFetch(async (request, send) => {
