@@ -23,6 +23,7 @@ const verbs: Readonly<Record<BulkOperation.BulkAction, readonly [done: string, s
   cancel: ["cancelled", "had ended"],
   retry: ["submitted again", "had not ended"],
   label: ["labelled", "had the labels"],
+  trial: ["submitted for the trial", "had not ended"],
   move: ["moved", "had ended or another version"],
 }
 
@@ -73,6 +74,7 @@ export const toText = (bulk: Bulk): string => {
     action: `${bulk.action}${bulk.fromStart ? " from the start" : ""}${bulk.dryRun ? ", as a dry run" : ""}`,
     runs: filterOf(bulk),
     labels: bulk.labels === null ? null : JSON.stringify(bulk.labels),
+    trial: bulk.trial?.name ?? null,
     reason: bulk.reason,
     status: bulk.status,
     result: countsOf(bulk),

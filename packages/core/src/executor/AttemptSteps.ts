@@ -7,6 +7,7 @@ import type { Answer } from "../model/Interrupt.js"
 import * as JsonText from "../model/JsonText.js"
 import { type ClaimedRun, EventId, type LeaseRef, type RunNotFound } from "../model/Run.js"
 import * as StepRecord from "../model/StepRecord.js"
+import type { Trial } from "../model/Trial.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
 import { type LogEntry, maxReadLimit, RunLog } from "../ports/RunLog.js"
 import * as AttemptInbox from "./AttemptInbox.js"
@@ -205,6 +206,7 @@ export const make = (options: {
   readonly lease: LeaseRef | undefined
   readonly answers: ReadonlyArray<Answer>
   readonly budgetRoot?: Ids.RunId | undefined
+  readonly trial?: Trial | undefined
   readonly recorded: Effect.Effect<Records, RunNotFound | ControlPlaneError>
   readonly inbox: AttemptInbox.AttemptInbox
   /** The messages to the run after an event; those before the attempt when the event is absent. */
@@ -265,6 +267,7 @@ export const make = (options: {
     answers: options.answers,
     enter: parking.enter,
     budgetRoot: options.budgetRoot,
+    trial: options.trial,
     inFlight: parking.inFlight,
     park: parking.park,
     drainHold: DrainHold.make(),

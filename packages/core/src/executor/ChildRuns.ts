@@ -5,6 +5,7 @@
  */
 import { Effect, Schedule } from "effect"
 import { childIdOf } from "../model/ChildEvent.js"
+import { empty } from "../model/RequestSnapshot.js"
 import { isTerminal, type Run, type RunNotFound } from "../model/Run.js"
 import { type ControlPlaneError, isControlPlaneError } from "../ports/ControlPlaneError.js"
 import { retryUnavailable } from "../ports/ControlPlaneUnavailable.js"
@@ -61,7 +62,7 @@ const spawnOne = (
       return detached === (child.index === undefined) ? child : yield* notAsRecorded(step, detached)
     }
     yield* Budget.check
-    const { lease, runId } = attempt
+    const { lease, runId, trial } = attempt
     const leases = yield* Leases
     if (lease === undefined) {
       return yield* failed(name, "refused", "A run that no worker holds cannot have children")
@@ -72,7 +73,14 @@ const spawnOne = (
       ...(key === undefined ? {} : { key }),
       ...(detached ? { detached } : {}),
       ...(tellsParent ? { tellsParent } : {}),
-      submission: { ...submission, publicId: submission.publicId ?? childIdOf(runId, stepId) },
+      submission: {
+        ...submission,
+        publicId: submission.publicId ?? childIdOf(runId, stepId),
+        // A child of a run in a trial is in it too.
+        ...(trial === undefined
+          ? {}
+          : { snapshot: { ...(submission.snapshot ?? empty), trial: { ...trial, calls: [] } } }),
+      },
     }
     const spawned = yield* attempt.inFlight(
       step,

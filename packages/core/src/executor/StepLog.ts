@@ -4,6 +4,7 @@ import type { AgentEvent } from "../model/AgentEvent.js"
 import type { Answer } from "../model/Interrupt.js"
 import type { InboxMessage } from "../model/InboxMessage.js"
 import type * as Ids from "../model/Ids.js"
+import type { Trial } from "../model/Trial.js"
 import type { LeaseRef, RunNotFound } from "../model/Run.js"
 import type { Spawned } from "../ports/Leases.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
@@ -51,6 +52,9 @@ export interface AttemptSteps extends Pick<Parking, "enter" | "inFlight" | "park
 
   /** The run whose budget this one spends, where there is one. */
   readonly budgetRoot: Ids.RunId | undefined
+
+  /** The trial that the run is in. */
+  readonly trial: Trial | undefined
 
   /** Whether this attempt has not had a step of that id before. */
   readonly take: (stepId: string) => boolean

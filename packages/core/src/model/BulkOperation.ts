@@ -5,10 +5,13 @@
  */
 import { Schema } from "effect"
 import * as Ids from "./Ids.js"
-import { LabelChanges, Labels } from "./Labels.js"
+import { LabelChanges, Labels, Value } from "./Labels.js"
 import { MetadataFilter } from "./MetadataFilter.js"
 import * as OneOrMore from "./OneOrMore.js"
 import { RunStatus } from "./Run.js"
+import { Edit } from "./RunEdits.js"
+import { Limits } from "./TreeBudget.js"
+import { Tools } from "./Trial.js"
 
 /** A bulk operation's id, unique among all projects. */
 export const BulkId = Ids.Uuid.pipe(Schema.brand("BulkId"))
@@ -16,9 +19,9 @@ export type BulkId = typeof BulkId.Type
 
 /**
  * What becomes of each run: it is cancelled; it is submitted once more with what it had recorded, where it has ended; its labels change; a pinned one
- * moves to another version of workers.
+ * moves to another version of workers; one that has ended is forked into a run of a trial.
  */
-export const BulkAction = Schema.Literal("cancel", "retry", "label", "move")
+export const BulkAction = Schema.Literal("cancel", "retry", "label", "move", "trial")
 export type BulkAction = typeof BulkAction.Type
 
 /** `running`: some runs are left. `completed`: none are. `aborted`: it was stopped before its end, and what it has done stays. */
@@ -36,6 +39,19 @@ const PinnedVersion = Schema.Union(Schema.Literal(""), Ids.visibleText(128))
 /** From which version pinned runs move to which. */
 export const VersionMove = Schema.Struct({ from: PinnedVersion, to: PinnedVersion })
 export type VersionMove = typeof VersionMove.Type
+
+/**
+ * A trial (see `Trial`). `after`: the event up to which each run has what its original had recorded; 0 is the start. `budget`: what all of
+ * its runs may spend together; each has an equal share.
+ */
+export const NewTrial = Schema.Struct({
+  name: Value,
+  after: Schema.NonNegativeInt,
+  edits: Schema.optional(Schema.Array(Edit)),
+  tools: Tools,
+  budget: Limits,
+})
+export type NewTrial = typeof NewTrial.Type
 
 /** Which runs an operation is for, as `SummaryFilter` of `Summaries.runs` says it. */
 export const BulkFilter = Schema.Struct({
@@ -58,7 +74,7 @@ export type BulkFilter = typeof BulkFilter.Type
  * A bulk operation to be made: `filter` or `runIds` says for which runs.
  *
  * `all`: a filter that names nothing means every run of the project, and is refused without it. `labels`: what the action `label`
- * changes; null removes one. `move`: for the action `move`, the versions. `fromStart`: for `retry`, each run does all of it again, as with `Runs.retry`. `reason`: why, 1 to 500 characters, which a cancelled run has as its error. `dryRun`: it changes no
+ * changes; null removes one. `move`: for the action `move`, the versions. `trial`: for the action `trial`, which names its runs by `runIds`. `fromStart`: for `retry`, each run does all of it again, as with `Runs.retry`. `reason`: why, 1 to 500 characters, which a cancelled run has as its error. `dryRun`: it changes no
  * run, and counts what it would do. `idempotencyKey`: a repeat with the same key returns the first operation.
  */
 export const NewBulk = Schema.Struct({
@@ -68,6 +84,7 @@ export const NewBulk = Schema.Struct({
   runIds: Schema.optional(Schema.Array(Ids.RunId)),
   labels: Schema.optional(LabelChanges),
   move: Schema.optional(VersionMove),
+  trial: Schema.optional(NewTrial),
   fromStart: Schema.optional(Schema.Boolean),
   reason: Schema.optional(Ids.visibleText(500)),
   dryRun: Schema.optional(Schema.Boolean),
@@ -91,7 +108,7 @@ const instant = Schema.DateTimeUtcFromNumber
  *
  * `filter` is null where `named` runs were named one by one. `searched`: the runs that it has looked at so far. `matched`: those of them that the filter
  * finds, which are the sum of the next three. `done`: those that the action has changed, or would change in a dry run. `skipped`: those
- * that had ended before (`cancel`), have not ended (`retry`), had the labels already (`label`), or have ended or another version (`move`). `failed`: those that refused it;
+ * that had ended before (`cancel`), have not ended (`retry`, `trial`), had the labels already (`label`), or have ended or another version (`move`). `failed`: those that refused it;
  * `failures` are the first ten of them. `cursor`: where it continues, null at its end.
  */
 export const BulkOperation = Schema.Struct({
@@ -103,6 +120,7 @@ export const BulkOperation = Schema.Struct({
   named: Schema.NullOr(count),
   labels: Schema.NullOr(LabelChanges),
   move: Schema.optional(VersionMove),
+  trial: Schema.optional(NewTrial),
   fromStart: Schema.optionalWith(Schema.Boolean, { default: () => false }),
   reason: Schema.NullOr(Schema.String),
   dryRun: Schema.Boolean,

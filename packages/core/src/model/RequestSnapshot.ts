@@ -1,6 +1,7 @@
 /** The request of a run, frozen when it was submitted. */
 import { Schema } from "effect"
 import { Answer } from "./Interrupt.js"
+import { Trial } from "./Trial.js"
 
 /** A part of a message. Any `type` is allowed: text, tool call, tool result, file and more. */
 export const MessagePart = Schema.Struct(
@@ -58,7 +59,7 @@ export const TraceContext = Schema.Struct({
  * a tool call is a message as well. `protocol`: the protocol of the client that sent this, where its rules say what a later input of the
  * same client means for the run.
  * `asOf`: the event of the log up to which the messages say what happened, where they came after the run had begun. Executors
- * get neither. `carries`: messages that a store adds to those of the request before it returns it. `input`: the payload of a typed agent (see `Agent`), any JSON, with the messages or in place of them.
+ * get neither. `trial`: the trial that the run is in, see `Trial`. `carries`: messages that a store adds to those of the request before it returns it. `input`: the payload of a typed agent (see `Agent`), any JSON, with the messages or in place of them.
  */
 export const RequestSnapshot = Schema.Struct({
   messages: Schema.Array(SnapshotMessage),
@@ -73,6 +74,7 @@ export const RequestSnapshot = Schema.Struct({
   protocol: Schema.optional(Schema.Literal("ag-ui")),
   asOf: Schema.optional(Schema.NonNegativeInt),
   resume: Schema.optional(Schema.Array(Answer)),
+  trial: Schema.optional(Trial),
 })
 export type RequestSnapshot = typeof RequestSnapshot.Type
 

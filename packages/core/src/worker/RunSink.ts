@@ -161,6 +161,7 @@ export const make = (options: {
       lease: options.lease.ref,
       answers: claimed.snapshot.resume ?? [],
       budgetRoot: claimed.budgetRoot,
+      trial: claimed.snapshot.trial,
       recorded: ofLog(AttemptSteps.recordedBefore(claimed)),
       inbox: AttemptInbox.make(inbox),
       messagesAfter: (after = claimed.latestEventId) =>

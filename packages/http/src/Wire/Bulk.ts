@@ -1,8 +1,9 @@
 /** Bulk operations on the wire. (ours) */
-import { BulkOperation as Model, Ids, Labels, MetadataFilter } from "@runlease/core"
+import { BulkOperation as Model, Ids, Labels, MetadataFilter, TreeBudget, Trial } from "@runlease/core"
 import { Predicate, Record, Schema } from "effect"
 import { as, atMost, renamed, Timestamp } from "../Wire.js"
 import * as WireLabels from "./Labels.js"
+import { Edits } from "./RunEdit.js"
 
 /** A field that may be absent or null, with the same meaning. */
 const may = <A, I>(key: string, schema: Schema.Schema<A, I>) =>
@@ -56,6 +57,26 @@ export const BulkFilter = fieldsOf<Model.BulkFilter>()(
   }),
 ).annotations({ identifier: "BulkFilter" })
 
+/** A trial: what its runs have in place of what their originals had. */
+const TrialBody = fieldsOf<Model.NewTrial>()(
+  renamed({
+    name: Labels.Value.annotations({ description: "Its runs have the label `trial` with this value" }),
+    after: Schema.NonNegativeInt.annotations({
+      description: "Each run has what its original had recorded by this event; 0 is the start",
+    }),
+    edits: may("edits", Edits).annotations({
+      description: "What each run has instead, as edits of a fork. An answer is none of them",
+    }),
+    tools: Trial.Tools.annotations({
+      description:
+        "`recorded`: a tool call with the name and arguments of one of the original has its result, and others are refused. `live`: they are made. `refuse`: all are refused",
+    }),
+    budget: TreeBudget.Limits.annotations({
+      description: "What all runs may spend together; each has an equal share",
+    }),
+  }),
+).annotations({ identifier: "NewTrial" })
+
 /** Of more run ids, none is read. The rules refuse those beyond 1,000, and say how many there are. */
 const mostRead = 10 * Model.maxRunIds
 
@@ -64,7 +85,7 @@ export const NewBulk = fieldsOf<typeof Model.NewBulk.Type>()(
   renamed({
     action: Model.BulkAction.annotations({
       description:
-        "`cancel`: the run is cancelled. `retry`: a run that has ended is submitted once more, and begins with what failed. `label`: its labels change. `move`: a pinned run moves to another version of workers",
+        "`cancel`: the run is cancelled. `retry`: a run that has ended is submitted once more, and begins with what failed. `label`: its labels change. `move`: a pinned run moves to another version of workers. `trial`: a run that has ended is forked into a run of a trial",
     }),
     filter: may("filter", BulkFilter).annotations({
       description: "All of these hold for the runs. One that names nothing needs `all`",
@@ -79,6 +100,9 @@ export const NewBulk = fieldsOf<typeof Model.NewBulk.Type>()(
     move: may("move", Model.VersionMove).annotations({
       description:
         "For `move`: pinned runs of version `from` stay with workers of version `to`; empty for workers without one",
+    }),
+    trial: may("trial", TrialBody).annotations({
+      description: "For `trial`, whose runs are named by `run_ids`",
     }),
     fromStart: may("from_start", Schema.Boolean).annotations({
       description: "For `retry`: each run does all of it again, also what it has recorded",
@@ -108,6 +132,7 @@ export const Bulk = as<Model.BulkOperation>()(
     named: Schema.NullOr(count),
     labels: Schema.NullOr(Labels.LabelChanges),
     move: Schema.optional(Model.VersionMove),
+    trial: Schema.optional(TrialBody),
     // A server of an earlier version does not send it.
     fromStart: Schema.optionalWith(Schema.Boolean, { default: () => false }).pipe(
       Schema.fromKey("from_start"),

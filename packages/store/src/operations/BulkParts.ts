@@ -4,12 +4,19 @@
  *
  * Source: docs/decisions/0103-bulk-operations.md
  */
-import { BulkFilter } from "@runlease/core/BulkOperation"
+import { BulkFilter, NewTrial } from "@runlease/core/BulkOperation"
 import { BulkNotFound } from "@runlease/core/BulkOperations"
 import type { ControlPlaneUnavailable } from "@runlease/core/ControlPlaneUnavailable"
 import * as Ids from "@runlease/core/Ids"
-import type { RunError, RunNotFound } from "@runlease/core/Run"
-import { again, check, type RetryRefused } from "@runlease/core/Runs"
+import type { Run, RunError, RunNotFound } from "@runlease/core/Run"
+import {
+  again,
+  check,
+  type EditRefused,
+  type ForkRefused,
+  type RetryRefused,
+  type SubmissionInput,
+} from "@runlease/core/Runs"
 import { snakeCase } from "@runlease/core/SnakeCase"
 import { Array, Effect, Either, Function, Schema } from "effect"
 import type { RunBatch } from "../commit/RunBatch.js"
@@ -31,14 +38,23 @@ import * as Retry from "./Retry.js"
 import * as Submit from "./Submit.js"
 import * as SubmitRequest from "./SubmitRequest.js"
 import { type Seed, unseeded } from "./SubmitRequest.js"
+import * as TrialFork from "./TrialFork.js"
 
 // What the retries of a part of a bulk operation begin with. It is read between two commits: the first finds the runs, the second submits
 // them again.
 //
 // Source: docs/decisions/0122-retry-keeps-records.md
 
+type Unseeded = RetryRefused | ForkRefused | EditRefused | RunNotFound
+
+/** What a run is submitted again with. `submission`: that of a trial. */
+interface Start {
+  readonly seed: Seed
+  readonly submission?: SubmissionInput
+}
+
 /** What some runs begin with, by the names of their logs. */
-type Seeds = ReadonlyMap<string, Either.Either<Seed, RetryRefused | RunNotFound>>
+type Seeds = ReadonlyMap<string, Either.Either<Start, Unseeded>>
 
 /** Nothing is read yet. */
 export const none: Seeds = new Map()
@@ -50,33 +66,51 @@ const atOnce = 8
 const isBare = ({ latestEventId }: Pick<RunState, "latestEventId">): boolean => latestEventId <= Retry.bareLog
 
 /** Whether what the retry of a run begins with is to be read. */
-const lacksSeed = (seeds: Seeds, state: Pick<RunState, "latestEventId" | "spec">): boolean =>
-  !isBare(state) && !seeds.has(logKey(state.spec))
+const lacksSeed = (
+  { action }: Pick<BulkRules.BulkRecord, "action">,
+  seeds: Seeds,
+  state: Pick<RunState, "latestEventId" | "spec">,
+): boolean => (action === "trial" || !isBare(state)) && !seeds.has(logKey(state.spec))
 
 /** What the retry of a run begins with, where it is not to be read. */
-const seedOf = (
-  seeds: Seeds,
-  { spec }: Pick<RunState, "spec">,
-): Either.Either<Seed, RetryRefused | RunNotFound> => seeds.get(logKey(spec)) ?? Either.right(unseeded)
+const seedOf = (seeds: Seeds, { spec }: Pick<RunState, "spec">): Either.Either<Start, Unseeded> =>
+  seeds.get(logKey(spec)) ?? Either.right({ seed: unseeded })
+
+const isRefusal = (error: Unseeded | ControlPlaneUnavailable): error is Unseeded =>
+  error._tag !== "ControlPlaneUnavailable"
+
+const decodeTrial = Schema.decodeSync(NewTrial)
+
+/** What one of these runs gives its retry, or its run of a trial. */
+const startOfRun = <X>(
+  reads: Reading<X>,
+  operation: string,
+  record: BulkRules.BulkRecord,
+): ((run: Run) => Effect.Effect<Start & { readonly length: number }, Unseeded | ControlPlaneUnavailable>) => {
+  if (record.trial === undefined) return (run) => Retry.beginningOf(reads, operation, run)
+  const trial = decodeTrial(record.trial)
+  const share = BulkRules.shareOf(trial.budget, record.named ?? 1)
+  return (run) =>
+    TrialFork.make(reads, operation, run, trial, { share, publicId: BulkRules.retryId(record, run.runId) })
+}
 
 /** Reads what these runs give their retries: of the first of them, as much as one commit copies. */
 export const read = <X>(
   reads: Reading<X>,
   operation: string,
+  record: BulkRules.BulkRecord,
   runs: ReadonlyArray<RunRef>,
 ): Effect.Effect<Seeds, ControlPlaneUnavailable> =>
   Effect.gen(function* () {
-    const seeds = new Map<string, Either.Either<Seed, RetryRefused | RunNotFound>>()
+    const seeds = new Map<string, Either.Either<Start, Unseeded>>()
+    const startOf = startOfRun(reads, operation, record)
     const readOne = (ref: RunRef) =>
       reads
         .named(operation, ref, ({ run }, found) => run(found))
         .pipe(
-          Effect.flatMap((run) => Retry.beginningOf(reads, operation, run)),
-          Effect.map(({ length, seed }) => ({ length, seed: Either.right(seed) })),
-          Effect.catchTags({
-            RetryRefused: (refusal) => Effect.succeed({ length: 0, seed: Either.left(refusal) }),
-            RunNotFound: (refusal) => Effect.succeed({ length: 0, seed: Either.left(refusal) }),
-          }),
+          Effect.flatMap(startOf),
+          Effect.map(({ length, ...start }) => ({ length, seed: Either.right(start) })),
+          Effect.catchIf(isRefusal, (refusal) => Effect.succeed({ length: 0, seed: Either.left(refusal) })),
           Effect.map((begun) => ({ ...begun, name: logKey(ref) })),
         )
     let length = 0
@@ -288,7 +322,7 @@ const move = <X>(batch: RunBatch<X>, record: Record, targets: Targets): Done => 
   }),
 })
 
-type Refusal = Submit.Refusal | RetryRefused
+type Refusal = Submit.Refusal | Unseeded
 
 /** A run that is to be submitted once more. */
 type Submitting = Either.Either<SubmitRequest.Request, Refusal>
@@ -304,9 +338,14 @@ const requestOf = (
 ): Effect.Effect<Submitting> => {
   const { projectId, runId } = run.state.spec
   const { fromStart = false } = record
-  const submission = check(again(toRun(run.state, details), snapshot, BulkRules.retryId(record, runId)))
-  const seed = fromStart ? Either.right(Retry.anew(runId)) : seedOf(seeds, run.state)
-  return Either.match(Either.all({ checked: submission, seed }), {
+  const start = fromStart ? Either.right<Start>({ seed: Retry.anew(runId) }) : seedOf(seeds, run.state)
+  const starting = Either.flatMap(start, ({ seed, submission }) =>
+    Either.map(
+      check(submission ?? again(toRun(run.state, details), snapshot, BulkRules.retryId(record, runId))),
+      (checked) => ({ checked, seed }),
+    ),
+  )
+  return Either.match(starting, {
     onLeft: (refusal) => Effect.succeed(Either.left(refusal)),
     onRight: ({ checked, seed: begins }) =>
       Effect.map(
@@ -321,7 +360,7 @@ const retry = <X>(batch: RunBatch<X>, record: Record, all: Targets, seeds: Seeds
     const isEnded = ({ run }: Target): boolean => run !== undefined && !BulkRules.isSkipped(record, run.state)
     const needsSeed = record.fromStart !== true && !record.dryRun
     const isUnread = (target: Target): boolean =>
-      needsSeed && isEnded(target) && lacksSeed(seeds, target.run!.state)
+      needsSeed && isEnded(target) && lacksSeed(record, seeds, target.run!.state)
     const first = all.targets.findIndex(isUnread)
     const late = new Set(first < 0 ? [] : all.targets.slice(first))
     const found = without(all, (target) => late.has(target))
@@ -368,6 +407,7 @@ const act = <X>(
     case "label":
       return label(batch, record, targets)
     case "retry":
+    case "trial":
       return retry(batch, record, targets, seeds)
     case "move":
       return Effect.sync(() => move(batch, record, targets))
@@ -375,7 +415,7 @@ const act = <X>(
 }
 
 /** The most runs of a part. A run that is submitted again brings a request with it. */
-const mostOf = { cancel: 256, label: 256, move: 256, retry: 64 } as const
+const mostOf = { cancel: 256, label: 256, move: 256, retry: 64, trial: 64 } as const
 
 /** The most runs of a part while others use the store: a claim waits a few milliseconds for it. */
 const mostBeside = 32
@@ -523,7 +563,7 @@ export const continuing = <X>(
       const { record, unread } = advanced
       if (unread.length === 0) return advanced
       const ref = { projectId: Ids.ProjectId.make(record.projectId), id: record.id }
-      const seeds = yield* read(reads, "BulkOperations.work", unread)
+      const seeds = yield* read(reads, "BulkOperations.work", record, unread)
       return (yield* workWith({ ref, most: unread.length, seeds })) ?? advanced
     })
 }

@@ -5,6 +5,7 @@
  */
 import { Answerer } from "@runlease/core/AnswerEvent"
 import type { LogEvent } from "@runlease/core/AgentEvent"
+import type { ControlPlaneUnavailable } from "@runlease/core/ControlPlaneUnavailable"
 import * as Ids from "@runlease/core/Ids"
 import { type Answer, fromEvent as interruptsIn, type Interrupt } from "@runlease/core/Interrupt"
 import { canonicalJson } from "@runlease/core/Json"
@@ -17,7 +18,7 @@ import { maxReadBytes } from "@runlease/core/RunLog"
 import { again, EditRefused, ForkRefused, requestText, type Runs, type Submission } from "@runlease/core/Runs"
 import * as SealedParts from "@runlease/core/SealedParts"
 import { Array as Arr, Effect, Either, Predicate } from "effect"
-import { firstSnapshot, type StoreReads } from "../rows/StoreReads.js"
+import { firstSnapshot, type Reading, type StoreReads } from "../rows/StoreReads.js"
 import * as CopiedRecords from "./CopiedRecords.js"
 import * as EditedLog from "./EditedLog.js"
 import * as RecordReads from "./RecordReads.js"
@@ -34,7 +35,7 @@ interface Beginning {
 }
 
 /** A fork with its edits: `listed` says what they are, and `answers` are those to questions of its run. */
-interface Edited extends Beginning {
+export interface Edited extends Beginning {
   readonly listed: ReadonlyArray<Listed>
   readonly answers: ReadonlyArray<EditedAnswer>
 }
@@ -216,10 +217,58 @@ const textOf =
 /** Submits with the beginning of a log, and the text that another submission of the same public id is compared by. */
 type SubmitWith = (seed: Seed, textOf?: (submission: Submission) => string) => Runs["Type"]["submit"]
 
-/**
- * What is read of the run never changes: its request, and its log up to an event. So it is read before the commit that submits the
- * fork with the beginning of its log.
- */
+/** What a fork of the run begins with, which never changes: its request, and its log up to an event. 0 is the start, before all events. */
+export const beginningOf = Effect.fnUntraced(function* <X>(
+  reads: Reading<X>,
+  operation: string,
+  run: Run,
+  after: number,
+  edits: ReadonlyArray<Edit>,
+): Effect.fn.Return<Edited, EditRefused | ForkRefused | RunNotFound | ControlPlaneUnavailable> {
+  const { projectId, runId } = run
+  const ref = { projectId, runId }
+  const refused = (reason: ForkRefused["reason"]) => new ForkRefused({ runId, after, reason })
+  const logUpTo = (last: Run["latestEventId"]) => RecordReads.make(reads, operation, ref, last)
+  const copyUpTo = Effect.fnUntraced(function* (last: Run["latestEventId"]) {
+    const [entry] =
+      last > run.latestEventId
+        ? []
+        : (yield* reads.named(operation, ref, ({ log }, found) =>
+            log(found, EventId.make(last - 1), { entries: 1, bytes: maxReadBytes }),
+          )).entries
+    if (entry === undefined) return yield* refused("no_event")
+    const log = logUpTo(last)
+    const records = yield* log.records(refused("too_large"))
+    const copied = CopiedRecords.ofFork(records, entry.createdAt)
+    const { events } = yield* log.copy(records, copied, refused("too_large"))
+    return { calls: copied.calls, events }
+  })
+  const { calls, events } =
+    after === 0 ? { calls: new Set<string>(), events: [] } : yield* copyUpTo(EventId.make(after))
+  const snapshot = yield* reads.named(operation, ref, firstSnapshot)
+  const beginning: Beginning = { run, snapshot, events }
+  const found = edits.slice(0, maxEdits).some((edit) => looksFurther(edit, events))
+    ? yield* find(logUpTo(run.latestEventId))
+    : nothing
+  const edited = yield* withEdits(beginning, edits, calls, found)
+  return RecordReads.isTooLarge(edited.events) ? yield* refused("too_large") : edited
+})
+
+/** The beginning of the log of a fork with edits, whose first event lists them. */
+export const seedOf = ({ events, listed, run }: Edited, after: number): Effect.Effect<Seed> =>
+  Effect.map(Answerer, (by) => ({
+    events: [
+      toEvent({
+        run_id: run.runId,
+        after,
+        ...(by === undefined ? {} : { by }),
+        edits: listed as unknown as Arr.NonEmptyReadonlyArray<Listed>,
+      }),
+      ...events,
+    ],
+  }))
+
+/** What is read of the run is read before the commit that submits the fork with the beginning of its log. */
 export const make = <X>(
   reads: StoreReads<X>,
   projectId: Ids.ProjectId,
@@ -286,38 +335,11 @@ export const make = <X>(
   return Effect.fnUntraced(function* (name, { after, edits = [], publicId }) {
     const run = yield* reads.named(operation, { projectId, runId: name }, ({ run }, ref) => run(ref))
     const { runId } = run
-    const ref = { projectId, runId }
-    const refused = (reason: ForkRefused["reason"]) => new ForkRefused({ runId, after, reason })
-    const [last] =
-      after < 1 || after > run.latestEventId
-        ? []
-        : (yield* reads.named(operation, ref, ({ log }, found) =>
-            log(found, EventId.make(after - 1), { entries: 1, bytes: maxReadBytes }),
-          )).entries
-    if (last === undefined) return yield* refused("no_event")
-
-    const log = RecordReads.make(reads, operation, ref, after)
-    const records = yield* log.records(refused("too_large"))
-    const copied = CopiedRecords.ofFork(records, last.createdAt)
-    const { events } = yield* log.copy(records, copied, refused("too_large"))
-    const snapshot = yield* reads.named(operation, ref, firstSnapshot)
-    const beginning: Beginning = { run, snapshot, events }
-    if (!Arr.isNonEmptyReadonlyArray(edits)) return yield* submit(beginning, publicId, { events })
-
-    const found = edits.slice(0, maxEdits).some((edit) => looksFurther(edit, events))
-      ? yield* find(RecordReads.make(reads, operation, ref, run.latestEventId))
-      : nothing
-    const edited = yield* withEdits(beginning, edits, copied.calls, found)
-    const { answers, listed } = edited
-    if (RecordReads.isTooLarge(edited.events)) return yield* refused("too_large")
-    const by = yield* Answerer
-    const mark = toEvent({
-      run_id: runId,
-      after,
-      ...(by === undefined ? {} : { by }),
-      edits: listed as unknown as Arr.NonEmptyReadonlyArray<Listed>,
-    })
-    const seed: Seed = { events: [mark, ...edited.events] }
+    if (after < 1) return yield* new ForkRefused({ runId, after, reason: "no_event" })
+    const edited = yield* beginningOf(reads, operation, run, after, edits)
+    if (!Arr.isNonEmptyReadonlyArray(edits)) return yield* submit(edited, publicId, { events: edited.events })
+    const { answers } = edited
+    const seed = yield* seedOf(edited, after)
     const text = textOf(after, edits, answers)
     return Arr.isNonEmptyReadonlyArray(answers)
       ? // The id of the run is a part of the place in which a secret is sealed.

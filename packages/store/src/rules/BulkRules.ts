@@ -15,7 +15,9 @@ import { sha256 } from "@runlease/core/Digest"
 import type * as Ids from "@runlease/core/Ids"
 import * as OneOrMore from "@runlease/core/OneOrMore"
 import { isTerminal } from "@runlease/core/Run"
-import { Either, ParseResult, Schema } from "effect"
+import { maxEdits } from "@runlease/core/RunEdits"
+import type { Limits } from "@runlease/core/TreeBudget"
+import { Either, Option, ParseResult, Record, Schema } from "effect"
 import type { RunState } from "./RunState.js"
 
 /**
@@ -85,6 +87,35 @@ const checkMove = ({ action, move }: Checked): Either.Either<void, InvalidBulk> 
   return move.from === move.to ? refuse("move.to", "must be another version than from") : Either.void
 }
 
+/** What a run of a trial of that number of runs may spend. */
+export const shareOf = (budget: Limits, runs: number): Limits =>
+  Record.filterMap(budget as { readonly [name: string]: number | undefined }, (limit) =>
+    limit === undefined ? Option.none() : Option.some(Math.floor(limit / runs)),
+  )
+
+const checkTrial = ({ action, runIds, trial }: Checked): Either.Either<void, InvalidBulk> => {
+  if (action !== "trial") {
+    return trial === undefined ? Either.void : refuse("trial", `must be absent, as ${action} makes no trial`)
+  }
+  if (trial === undefined) return refuse("trial", "must say what the trial is")
+  if (runIds === undefined)
+    return refuse("runIds", `must be 1 to ${maxRunIds} ids, as a trial names its runs`)
+  const shares = Object.entries(
+    shareOf(trial.budget, new Set(runIds).size) as { readonly [name: string]: number },
+  )
+  if (shares.length === 0)
+    return refuse("trial.budget", "must have a limit, such as tokens: a trial has a budget")
+  const small = shares.find(([, share]) => share < 1)
+  if (small !== undefined)
+    return refuse(`trial.budget.${small[0]}`, "must be 1 at least for each run, as all share it")
+  const { edits = [] } = trial
+  if (edits.length > maxEdits)
+    return refuse("trial.edits", `must be at most ${maxEdits}, and not ${edits.length}`)
+  return edits.some(({ type }) => type === "answer")
+    ? refuse("trial.edits", "must edit no answer, as a trial answers no question of a person")
+    : Either.void
+}
+
 /** The operation, when it can be made. */
 export const check = (input: Input): Either.Either<Checked, InvalidBulk> =>
   Either.mapLeft(validate(input), (error) => {
@@ -94,7 +125,13 @@ export const check = (input: Input): Either.Either<Checked, InvalidBulk> =>
   }).pipe(
     Either.flatMap((checked) =>
       Either.map(
-        Either.all([checkRuns(checked), checkLabels(checked), checkStart(checked), checkMove(checked)]),
+        Either.all([
+          checkRuns(checked),
+          checkLabels(checked),
+          checkStart(checked),
+          checkMove(checked),
+          checkTrial(checked),
+        ]),
         () => checked,
       ),
     ),
@@ -117,7 +154,7 @@ const withCursor = (record: BulkRecord): BulkRecord => ({
 
 /** A new operation. */
 export const begin = (
-  { action, createdBy, dryRun, filter, fromStart, labels, move, reason, runIds }: Checked,
+  { action, createdBy, dryRun, filter, fromStart, labels, move, reason, runIds, trial }: Checked,
   { from, id, projectId, to }: Beginning,
   now: number,
 ): BulkRecord => {
@@ -131,6 +168,7 @@ export const begin = (
     named: named?.length ?? null,
     labels: labels ?? null,
     ...(move === undefined ? {} : { move }),
+    ...(trial === undefined ? {} : { trial }),
     fromStart: fromStart ?? false,
     reason: reason ?? null,
     dryRun: dryRun ?? false,
@@ -215,4 +253,7 @@ export const retryId = ({ id }: Pick<BulkRecord, "id">, runId: string): string =
 export const isSkipped = (
   { action }: Pick<BulkRecord, "action">,
   { status }: Pick<RunState, "status">,
-): boolean => (action === "cancel" ? isTerminal(status) : action === "retry" ? !isTerminal(status) : false)
+): boolean => {
+  if (action === "cancel") return isTerminal(status)
+  return action === "retry" || action === "trial" ? !isTerminal(status) : false
+}

@@ -4,6 +4,7 @@
  *
  * Source: docs/decisions/0142-webhooks-out.md
  */
+import { isTrial } from "@runlease/core/Trial"
 import { Effect } from "effect"
 import { webhookDeliveries, webhookEndpoints } from "../rows/Records.js"
 import type { RunRows } from "../rows/RunRows.js"
@@ -45,6 +46,7 @@ export const enter = <X>({ labelsOf, now, projects, rows }: Commit<X>): Webhooks
     stored: Readonly<Record<string, string>>,
   ): ReadonlyArray<WebhookRules.DeliveryRecord> => {
     const labels = run === undefined ? (event.schedule?.labels ?? {}) : (labelsOf(run)?.after ?? stored)
+    if (run !== undefined && isTrial(labels)) return []
     const data = run === undefined ? event.data : { ...event.data, labels }
     return endpoints
       .filter((endpoint) => WebhookRules.matches(endpoint, event, labels))
