@@ -34,7 +34,7 @@ const sqlite = Layer.unwrapScoped(
 )
 
 /** The control planes that the tests run over. */
-export const controlPlanes: Readonly<Record<string, Layer.Layer<ControlPlane.ProjectPorts, unknown>>> = {
+export const controlPlanes: Readonly<Record<string, Layer.Layer<ControlPlane.StorePorts, unknown>>> = {
   memory: MemoryControlPlane.layer,
   SQLite: sqlite,
 }
@@ -62,6 +62,7 @@ export const withoutRecords =
       lease: undefined,
       answers: [],
       budgetRoot: undefined,
+      trial: undefined,
       take: () => true,
       recorded: Effect.succeed(new Map()),
       inbox: {

@@ -44,7 +44,7 @@ export interface BegunCall extends LoggedCall {
 const parsed = Schema.decodeUnknownOption(Schema.parseJson())
 
 /** A text that is equal for calls with the same tool and arguments. */
-const signatureOf = ({ args, toolName }: CallRequest): string => {
+export const signatureOf = ({ args, toolName }: CallRequest): string => {
   const parsedArgs = args.trim() === "" ? Option.some<unknown>({}) : parsed(args)
   return `${toolName} ${Option.match(parsedArgs, { onNone: () => args, onSome: canonicalJson })}`
 }

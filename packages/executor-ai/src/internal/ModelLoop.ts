@@ -24,6 +24,7 @@ import * as OfferedTools from "./OfferedTools.js"
 import * as RecordedAnswers from "./RecordedAnswers.js"
 import type { RequestedCall } from "./RequestedCall.js"
 import * as ToolResults from "./ToolResults.js"
+import * as TrialCalls from "./TrialCalls.js"
 import * as UniqueIds from "./UniqueIds.js"
 import * as Usage from "./Usage.js"
 import * as WorkerCalls from "./WorkerCalls.js"
@@ -224,6 +225,8 @@ export const make = (options: Options) =>
     const inbox = yield* runMessages(run)
     const checkBudget = yield* budgetCheck
 
+    // A trial that makes no call needs nobody's result or approval either.
+    const makesCalls = TrialCalls.makesCalls(run.snapshot.trial)
     const givenResults = ToolResults.idsIn(run.snapshot.messages)
 
     let messages: ReadonlyArray<Prompt.Message> = []
@@ -255,7 +258,9 @@ export const make = (options: Options) =>
 
     /** Whether the run waits for the client or for a person before the call has a result. */
     const waitsFor = ({ problem, toolName }: RequestedCall): boolean =>
-      problem === undefined && (clientNames.has(toolName) || Approvals.isNeeded(handlers.tools, toolName))
+      problem === undefined &&
+      makesCalls &&
+      (clientNames.has(toolName) || Approvals.isNeeded(handlers.tools, toolName))
 
     /** Makes the run wait for these calls; undefined where there are none. */
     const wait = (calls: ReadonlyArray<RequestedCall>): Events | undefined => {

@@ -11,6 +11,7 @@ import * as Failure from "./Failure.js"
 import type { GenAiSpans } from "./GenAiSpans.js"
 import type { RequestedCall } from "./RequestedCall.js"
 import * as ToolResults from "./ToolResults.js"
+import * as TrialCalls from "./TrialCalls.js"
 
 export interface Result extends ToolResults.Result {
   /** False when the call cannot be made, such as one with malformed arguments. */
@@ -39,6 +40,9 @@ const uncertain = (toolName: string) =>
 
 /** The result of a call that the worker cannot make. */
 export const refusal = (problem: string): Result => fromValue(problem, true, false)
+
+/** The result of a call in a trial, which was not made. */
+const ofTrial = ({ content, isError }: TrialCalls.Result): Result => fromValue(content, isError)
 
 /** A toolkit with its handlers, called by name with the parameters of the model. */
 export interface Handlers {
@@ -108,6 +112,7 @@ export const make = (options: {
   readonly spans: GenAiSpans
 }) => {
   const { handlers, run, spans } = options
+  const { resultOf } = TrialCalls.make(run.snapshot.trial)
 
   const execute = Effect.fnUntraced(function* (
     tool: Tool.Any,
@@ -183,6 +188,8 @@ export const make = (options: {
       const outcome = Effect.suspend(
         (): Effect.Effect<Events, Executor.ExecutorError, ControlPlane.ProjectPorts> => {
           if (problem !== undefined) return Effect.succeed(done(refusal(problem)))
+          const inTrial = resultOf(call, count.ordinal)
+          if (inTrial !== undefined) return Effect.succeed(done(ofTrial(inTrial)))
           if (tool === undefined) return Effect.succeed(done(refusal(`There is no tool ${toolName}`)))
           return ToolCalls.Verdict.$match(count.verdict(AiTool.sideEffectOf(tool)), {
             Execute: () => Effect.map(execute(tool, call, count.ordinal), done),
@@ -213,6 +220,8 @@ export const make = (options: {
       const done = (result: Result) => report(toolCallId, result, onResult)
       if (!approved) return Stream.fromIterable(done(fromValue(Approvals.declineMessage(reason), true)))
       if (problem !== undefined) return Stream.fromIterable(done(refusal(problem)))
+      const inTrial = resultOf(call, ordinal)
+      if (inTrial !== undefined) return Stream.fromIterable(done(ofTrial(inTrial)))
       if (tool === undefined) return Stream.fromIterable(done(refusal(`There is no tool ${toolName}`)))
       if (begun && AiTool.sideEffectOf(tool) === "atMostOnce") {
         return Stream.fromIterable([...uncertainEvents(call, call, toolCallId), ...done(uncertain(toolName))])
