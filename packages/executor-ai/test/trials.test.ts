@@ -2,12 +2,22 @@
 import { Tool, Toolkit } from "@effect/ai"
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { BulkOperations, type Interrupt, RequestSnapshot, type Run, Runs } from "@runlease/core"
+import {
+  Agent,
+  BulkOperations,
+  Child,
+  Executor,
+  type Interrupt,
+  RequestSnapshot,
+  type Run,
+  Runs,
+} from "@runlease/core"
 import * as TrialReport from "@runlease/core/TrialReport"
 import { AiTool } from "@runlease/executor-ai"
 import { TestRuns } from "@runlease/testkit"
 import { Array, Effect, Layer, Schema } from "effect"
 import * as Searches from "../../testkit/test/Searches.js"
+import * as ModelRuns from "./ModelRuns.js"
 import * as ModelServer from "./ModelServer.js"
 import * as ModelWorkers from "./ModelWorkers.js"
 
@@ -191,6 +201,47 @@ for (const [name, controlPlane] of Object.entries(ModelWorkers.controlPlanes)) {
           assertTrue(JSON.stringify(results).includes("This is a trial"))
         }
         deepStrictEqual(made, calls)
+      }).pipe(Effect.provide(Layer.merge(handlers, controlPlane)))
+    })
+
+    it.scopedLive("a child of its run is in the trial, with calls that are all refused", () => {
+      const { handlers, made } = counting()
+      return Effect.gen(function* () {
+        const runs = yield* Runs.Runs
+        const Talk = Agent.make({ name: "talk" })
+        const parent = Agent.make({ name: "parent" }).toLayer((text) =>
+          Effect.orDie(Effect.flatMap(Child.spawn("talk", Talk, text), Child.join)),
+        )
+        const server = yield* ModelServer.make(second)
+        const { execute } = yield* ModelRuns.executor("responses", server, { toolkit })
+        const parentExecutor = yield* Effect.provide(Executor.Executor, parent)
+        yield* ModelWorkers.start(
+          server,
+          { toolkit },
+          {},
+          "responses",
+          () => (run) =>
+            run.agentId === "parent"
+              ? Executor.toStream(parentExecutor.execute)(run)
+              : Executor.toStream(execute)(run),
+        )
+        const { runId } = yield* TestRuns.submit({
+          agentId: "parent",
+          snapshot: RequestSnapshot.fromText("About 1"),
+        })
+        const original = yield* ModelWorkers.untilStatus(runId, "completed")
+        strictEqual(made.look, 1)
+        const [fork] = yield* begin([original], {})
+        yield* ModelWorkers.untilStatus(fork!.runId, "completed")
+        strictEqual(made.look, 1)
+        const children = yield* runs.list({ parentRunId: fork!.runId })
+        deepStrictEqual(
+          children.items.map(({ labels }) => labels),
+          [{ trial: "short", trial_of: runId }],
+        )
+        const { trial } = yield* runs.snapshot(children.items[0]!.runId)
+        deepStrictEqual(trial, { name: "short", runId, tools: "recorded", calls: [] })
+        strictEqual((yield* TrialReport.pairs("short")).length, 1)
       }).pipe(Effect.provide(Layer.merge(handlers, controlPlane)))
     })
   })

@@ -13,6 +13,7 @@ const modules = {
   submit: () => import("./SubmitCommand.js"),
   watch: () => import("./WatchCommand.js"),
   runs: () => import("./RunsCommand.js"),
+  trials: () => import("./TrialsCommand.js"),
   rehearse: () => import("./RehearseCommand.js"),
   "crash-test": () => import("./CrashTestCommand.js"),
   conversations: () => import("./ConversationsCommand.js"),

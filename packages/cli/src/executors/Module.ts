@@ -115,8 +115,8 @@ const formsOf = (
 
 let compiles = false
 
-/** The module of a file. */
-const read = (path: string): Effect.Effect<unknown, CommandFailure> =>
+/** The module of a file, which a flag names. */
+export const read = (path: string, flag = "--module"): Effect.Effect<unknown, CommandFailure> =>
   Effect.gen(function* () {
     // For a module alone: it makes Node read the source maps of all that is loaded after it. It stays until the process ends, since a run may
     // import TypeScript, and its exceptions are read by the source maps.
@@ -127,7 +127,7 @@ const read = (path: string): Effect.Effect<unknown, CommandFailure> =>
     }
     if (!existsSync(path)) {
       return yield* usage(
-        `--module: ${path} does not exist`,
+        `${flag}: ${path} does not exist`,
         `Check the path, which is relative to this folder, ${process.cwd()}.`,
       )
     }

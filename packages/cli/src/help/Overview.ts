@@ -23,6 +23,7 @@ const overview = `runlease: durable agent runs under leases
   runlease tell RUN TEXT            send a message to a working run
   runlease runs list|get|explain|tree|events|cancel|resume|retry|prune
   runlease runs bulk cancel|retry|label|list|get|abort
+  runlease trials create|report     past runs once more with something changed, and what differs
   runlease conversations list|show|rename|branch|remove
   runlease schedules create|list|get|update|pause|resume|delete|run|upcoming|backfill|apply
   runlease limits list|pause|resume

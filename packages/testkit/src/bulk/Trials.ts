@@ -7,6 +7,7 @@ import { RunLog } from "@runlease/core/RunLog"
 import { Runs } from "@runlease/core/Runs"
 import { Effect } from "effect"
 import * as TestRuns from "../TestRuns.js"
+import * as TestWebhooks from "../webhooks/TestWebhooks.js"
 import * as TestBulk from "./TestBulk.js"
 
 const trial = { name: "shorter", after: 0, tools: "recorded", budget: { tokens: 7 } } as const
@@ -89,7 +90,7 @@ export const declare = (test: TestRuns.Test<StorePorts>): void => {
   )
 
   test(
-    "a run of a trial goes behind other runs",
+    "a run of a trial goes behind other runs, and sends no webhook",
     Effect.gen(function* () {
       const original = yield* recorded("a")
       yield* TestBulk.run({ action: "trial", runIds: [original.runId], trial })
@@ -99,6 +100,14 @@ export const declare = (test: TestRuns.Test<StorePorts>): void => {
       const claimed = yield* TestRuns.claimOne(worker)
       strictEqual(claimed.snapshot.trial?.runId, "a")
       strictEqual(claimed.budgetRoot, claimed.runId)
+      yield* TestWebhooks.create()
+      yield* Effect.forEach([claimed.runId, later.runId], (runId) =>
+        Effect.flatMap(Runs, (runs) => runs.cancel(runId)),
+      )
+      deepStrictEqual(
+        (yield* TestWebhooks.all).map(({ runId }) => runId),
+        [later.runId],
+      )
     }),
   )
 

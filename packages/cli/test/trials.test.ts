@@ -1,0 +1,60 @@
+/** Trials in the command: runs of a module once more with another message, and their report. */
+import { expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { jsonLines, room, run, start, write } from "./Processes.js"
+
+const agents = `
+import { Executor } from "@runlease/core"
+import { Effect } from "effect"
+export default Executor.layerFrom(({ snapshot }) =>
+  Effect.succeed("You wrote: " + snapshot.messages.at(-1).parts[0].text),
+)
+`
+
+const score = `export default ({ original, trial }) => original.message.length - trial.message.length`
+
+it.scopedLive("a trial of three runs, and what differs", () =>
+  Effect.gen(function* () {
+    const settings = yield* room
+    yield* write(settings.cwd, "agents.mjs", agents)
+    yield* write(settings.cwd, "score.mjs", score)
+    const worker = yield* start(["worker", "--module", "./agents.mjs"], settings)
+    yield* worker.line((line) => line.includes("waits for runs"))
+    for (const id of ["a", "b", "c"]) {
+      yield* run(
+        ["submit", "--agent", "echo", "--id", id, "--label", "team=x", "--watch", `A long text ${id}`],
+        settings,
+      )
+    }
+    const create = (...args: ReadonlyArray<string>) => run(["trials", "create", ...args], settings)
+    const flags = ["--label", "team=x", "--message", "Short"]
+    const unbound = yield* create("short", ...flags)
+    expect([unbound.code, unbound.stderr]).toEqual([64, expect.stringContaining("--budget")])
+    const small = yield* create("short", ...flags, "--budget", "tokens=2")
+    expect([small.code, small.stderr]).toEqual([64, expect.stringContaining("budget.tokens")])
+    const made = yield* create("short", ...flags, "--budget", "tokens=3000")
+    expect([made.code, made.stdout]).toEqual([0, "3 runs submitted for the trial\n"])
+    const other = yield* create("short", ...flags, "--budget", "tokens=6000")
+    expect([other.code, other.stderr]).toEqual([64, expect.stringContaining("Choose another name")])
+    const [newest] = jsonLines((yield* run(["runs", "list", "--label", "trial=short", "--json"], settings)).stdout)
+    yield* run(["watch", String(newest!["run_id"] ?? newest!["id"])], settings)
+    const report = (...args: ReadonlyArray<string>) => run(["trials", "report", "short", ...args], settings)
+    const lines = yield* Effect.repeat(
+      Effect.map(report("--json", "--score", "./score.mjs"), ({ stdout }) => jsonLines(stdout)),
+      { until: (all) => JSON.stringify(all.at(-1)).includes('"trial":{"outcomes":{"completed":3}') },
+    )
+    expect(lines).toHaveLength(4)
+    expect(lines[0]).toMatchObject({
+      type: "pair",
+      original: { run_id: expect.stringMatching(/^[abc]$/), outcome: "completed" },
+      trial: { outcome: "completed", message: "You wrote: Short", tokens: 0, tool_calls: 0 },
+      difference: { added: "Short" },
+      score: 8,
+    })
+    expect(lines[3]).toMatchObject({ type: "summary", pairs: 3, same: 0 })
+    const text = (yield* report()).stdout
+    expect(text).toContain("3 pairs, 0 with the same last message")
+    const unknown = yield* run(["trials", "report", "other"], settings)
+    expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining("runlease help trials create")])
+  }),
+)
