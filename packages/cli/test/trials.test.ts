@@ -1,4 +1,6 @@
 /** Trials in the command: runs of a module once more with another message, and their report. */
+import { FileSystem, Path } from "@effect/platform"
+import { NodeContext } from "@effect/platform-node"
 import { expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { jsonLines, room, run, start, write } from "./Processes.js"
@@ -16,6 +18,9 @@ const score = `export default ({ original, trial }) => original.message.length -
 it.scopedLive("a trial of three runs, and what differs", () =>
   Effect.gen(function* () {
     const settings = yield* room
+    const [fs, path] = [yield* FileSystem.FileSystem, yield* Path.Path]
+    const modules = path.join(import.meta.dirname, "../node_modules")
+    yield* fs.symlink(modules, path.join(settings.cwd, "node_modules"))
     yield* write(settings.cwd, "agents.mjs", agents)
     yield* write(settings.cwd, "score.mjs", score)
     const worker = yield* start(["worker", "--module", "./agents.mjs"], settings)
@@ -36,7 +41,9 @@ it.scopedLive("a trial of three runs, and what differs", () =>
     expect([made.code, made.stdout]).toEqual([0, "3 runs submitted for the trial\n"])
     const other = yield* create("short", ...flags, "--budget", "tokens=6000")
     expect([other.code, other.stderr]).toEqual([64, expect.stringContaining("Choose another name")])
-    const [newest] = jsonLines((yield* run(["runs", "list", "--label", "trial=short", "--json"], settings)).stdout)
+    const [newest] = jsonLines(
+      (yield* run(["runs", "list", "--label", "trial=short", "--json"], settings)).stdout,
+    )
     yield* run(["watch", String(newest!["run_id"] ?? newest!["id"])], settings)
     const report = (...args: ReadonlyArray<string>) => run(["trials", "report", "short", ...args], settings)
     const lines = yield* Effect.repeat(
@@ -55,6 +62,9 @@ it.scopedLive("a trial of three runs, and what differs", () =>
     const text = (yield* report()).stdout
     expect(text).toContain("3 pairs, 0 with the same last message")
     const unknown = yield* run(["trials", "report", "other"], settings)
-    expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining("runlease help trials create")])
-  }),
+    expect([unknown.code, unknown.stderr]).toEqual([
+      1,
+      expect.stringContaining("runlease help trials create"),
+    ])
+  }).pipe(Effect.provide(NodeContext.layer)),
 )
