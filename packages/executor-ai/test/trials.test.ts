@@ -75,10 +75,8 @@ const second = (request: ModelServer.Request): ModelServer.Turn => {
     : { texts: [`The answer is short, ${about}`], usage: usageOf(5) }
 }
 
-const count = Searches.some(100)
-
-/** Submits the originals and lets a worker end them, with a person who approves. */
-const recorded = (server: ModelServer.ModelServer) =>
+/** Submits so many originals and lets a worker end them, with a person who approves. */
+const recorded = (server: ModelServer.ModelServer, count: number) =>
   Effect.gen(function* () {
     yield* ModelWorkers.start(server, { toolkit }, { concurrency: 8 })
     return yield* Effect.forEach(
@@ -114,135 +112,134 @@ const begin = (runs: ReadonlyArray<Run.Run>, trial: Partial<BulkOperations.NewBu
       .pipe(Effect.delay("20 millis"), Effect.repeat({ until: ({ status }) => status !== "running" }))
     deepStrictEqual([bulk.done, bulk.failed], [runs.length, 0])
     const all = yield* Effect.flatMap(Runs.Runs, (ports) =>
-      ports.list({ labels: { trial: trial.name ?? "short" }, limit: 100 }),
+      ports.list({ labels: { trial: trial.name ?? "short" }, roots: true, limit: 100 }),
     )
     return all.items
   })
 
 const sum = (numbers: ReadonlyArray<number>) => numbers.reduce((all, one) => all + one, 0)
 
-for (const [name, controlPlane] of Object.entries(ModelWorkers.controlPlanes)) {
-  describe(`trials (${name})`, () => {
-    it.scopedLive("no tool is called, and the report is what a hand counts", () => {
-      const { handlers, made } = counting()
-      return Effect.gen(function* () {
-        const originals = yield* recorded(yield* ModelServer.make(first))
-        const calls = { ...made }
-        deepStrictEqual(calls, { look: count, pay: Math.floor(count / 2) })
-        const server = yield* ModelServer.make(second)
-        yield* ModelWorkers.start(server, { toolkit }, { concurrency: 8 })
-        const forks = yield* begin(originals, {})
-        for (const { runId } of forks) yield* ModelWorkers.untilStatus(runId, "completed")
-        deepStrictEqual(made, calls)
+const controlPlane = ModelWorkers.controlPlanes["SQLite"]!
 
-        const pairs = yield* TrialReport.pairs("short")
-        strictEqual(pairs.length, count)
-        for (const { original, trial } of pairs) {
-          const about = Number(original!.run.labels["about"])
-          const pays = about % 2 === 0
-          const shown = (side: TrialReport.Side) => [
-            TrialReport.outcomeOf(side.run),
-            side.tokens,
-            side.steps,
-            side.toolCalls,
-            side.message,
-          ]
-          const steps = pays ? 3 : 2
-          deepStrictEqual(shown(original!), [
-            "completed",
-            10 * steps + 1 + (pays ? 2 : 0) + 30,
-            steps,
-            steps - 1,
-            `The answer is long, ${about}`,
-          ])
-          deepStrictEqual(shown(trial), [
-            "completed",
-            10 * steps + 1 + (pays ? 2 : 0) + 5,
-            steps,
-            steps - 1,
-            `The answer is short, ${about}`,
-          ])
-        }
-        const paying = Math.floor(count / 2)
-        const trials = pairs.map(({ trial }) => trial)
-        strictEqual(TrialReport.summaryOf(trials, "tokens")?.total, sum([count * 26, paying * 12]))
-        strictEqual(TrialReport.summaryOf(trials, "toolCalls")?.total, count + paying)
+describe("trials", () => {
+  it.scopedLive("no tool is called, and the report is what a hand counts", () => {
+    const { handlers, made } = counting()
+    const count = Searches.some(100)
+    return Effect.gen(function* () {
+      const originals = yield* recorded(yield* ModelServer.make(first), count)
+      const calls = { ...made }
+      deepStrictEqual(calls, { look: count, pay: Math.floor(count / 2) })
+      const server = yield* ModelServer.make(second)
+      yield* ModelWorkers.start(server, { toolkit }, { concurrency: 8 })
+      const forks = yield* begin(originals, {})
+      for (const { runId } of forks) yield* ModelWorkers.untilStatus(runId, "completed")
+      deepStrictEqual(made, calls)
 
-        const asked = server.requests.map(read)
-        for (const about of Array.range(1, count)) {
-          const last = asked.findLast((one) => one.about === about)!.text
-          if (about % 3 === 0) assertTrue(last.includes("there is no result"), last)
-          else assertTrue(last.includes(`page ${about} `), last)
-          if (about % 2 === 0) assertTrue(last.includes(`paid shop ${about} `), last)
-        }
-      }).pipe(Effect.provide(Layer.merge(handlers, controlPlane)))
-    })
+      const pairs = yield* TrialReport.pairs("short")
+      strictEqual(pairs.length, count)
+      for (const { original, trial } of pairs) {
+        const about = Number(original!.run.labels["about"])
+        const pays = about % 2 === 0
+        const shown = (side: TrialReport.Side) => [
+          TrialReport.outcomeOf(side.run),
+          side.tokens,
+          side.steps,
+          side.toolCalls,
+          side.message,
+        ]
+        const steps = pays ? 3 : 2
+        deepStrictEqual(shown(original!), [
+          "completed",
+          10 * steps + 1 + (pays ? 2 : 0) + 30,
+          steps,
+          steps - 1,
+          `The answer is long, ${about}`,
+        ])
+        deepStrictEqual(shown(trial), [
+          "completed",
+          10 * steps + 1 + (pays ? 2 : 0) + 5,
+          steps,
+          steps - 1,
+          `The answer is short, ${about}`,
+        ])
+      }
+      const paying = Math.floor(count / 2)
+      const trials = pairs.map(({ trial }) => trial)
+      strictEqual(TrialReport.summaryOf(trials, "tokens")?.total, sum([count * 26, paying * 12]))
+      strictEqual(TrialReport.summaryOf(trials, "toolCalls")?.total, count + paying)
 
-    it.scopedLive("its budget stops it, and refuse makes no call that the log has", () => {
-      const { handlers, made } = counting()
-      return Effect.gen(function* () {
-        const originals = (yield* recorded(yield* ModelServer.make(first))).slice(0, 3)
-        const calls = { ...made }
-        const server = yield* ModelServer.make(second)
-        yield* ModelWorkers.start(server, { toolkit })
-        // Each run may spend 11 tokens: its first answer.
-        const forks = yield* begin(originals, { name: "cheap", tools: "refuse", budget: { tokens: 35 } })
-        for (const { runId } of forks) yield* ModelWorkers.untilStatus(runId, "waiting")
-        strictEqual(server.requests.length, 3)
-        const pairs = yield* TrialReport.pairs("cheap")
-        deepStrictEqual(
-          pairs.map(({ trial }) => [TrialReport.outcomeOf(trial.run), trial.tokens]),
-          pairs.map(() => ["budget spent", 11]),
-        )
-        for (const { trial } of pairs) {
-          const results = (yield* TestRuns.eventsOf(trial.run.runId)).filter(
-            ({ type }) => type === "TOOL_CALL_RESULT",
-          )
-          assertTrue(JSON.stringify(results).includes("This is a trial"))
-        }
-        deepStrictEqual(made, calls)
-      }).pipe(Effect.provide(Layer.merge(handlers, controlPlane)))
-    })
-
-    it.scopedLive("a child of its run is in the trial, with calls that are all refused", () => {
-      const { handlers, made } = counting()
-      return Effect.gen(function* () {
-        const runs = yield* Runs.Runs
-        const Talk = Agent.make({ name: "talk" })
-        const parent = Agent.make({ name: "parent" }).toLayer((text) =>
-          Effect.orDie(Effect.flatMap(Child.spawn("talk", Talk, text), Child.join)),
-        )
-        const server = yield* ModelServer.make(second)
-        const { execute } = yield* ModelRuns.executor("responses", server, { toolkit })
-        const parentExecutor = yield* Effect.provide(Executor.Executor, parent)
-        yield* ModelWorkers.start(
-          server,
-          { toolkit },
-          {},
-          "responses",
-          () => (run) =>
-            run.agentId === "parent"
-              ? Executor.toStream(parentExecutor.execute)(run)
-              : Executor.toStream(execute)(run),
-        )
-        const { runId } = yield* TestRuns.submit({
-          agentId: "parent",
-          snapshot: RequestSnapshot.fromText("About 1"),
-        })
-        const original = yield* ModelWorkers.untilStatus(runId, "completed")
-        strictEqual(made.look, 1)
-        const [fork] = yield* begin([original], {})
-        yield* ModelWorkers.untilStatus(fork!.runId, "completed")
-        strictEqual(made.look, 1)
-        const children = yield* runs.list({ parentRunId: fork!.runId })
-        deepStrictEqual(
-          children.items.map(({ labels }) => labels),
-          [{ trial: "short", trial_of: runId }],
-        )
-        const { trial } = yield* runs.snapshot(children.items[0]!.runId)
-        deepStrictEqual(trial, { name: "short", runId, tools: "recorded", calls: [] })
-        strictEqual((yield* TrialReport.pairs("short")).length, 1)
-      }).pipe(Effect.provide(Layer.merge(handlers, controlPlane)))
-    })
+      const requests = server.requests.map(read)
+      for (const about of Array.range(1, count)) {
+        const last = requests.findLast((one) => one.about === about)!.text
+        if (about % 3 === 0) assertTrue(last.includes("there is no result"), last)
+        else assertTrue(last.includes(`page ${about} `), last)
+        if (about % 2 === 0) assertTrue(last.includes(`paid shop ${about} `), last)
+      }
+    }).pipe(Effect.provide(Layer.merge(handlers, controlPlane)))
   })
-}
+
+  it.scopedLive("its budget stops it, and refuse makes no call that the log has", () => {
+    const { handlers, made } = counting()
+    return Effect.gen(function* () {
+      const originals = yield* recorded(yield* ModelServer.make(first), 3)
+      const calls = { ...made }
+      const server = yield* ModelServer.make(second)
+      yield* ModelWorkers.start(server, { toolkit })
+      // Each run may spend 11 tokens: its first answer.
+      const forks = yield* begin(originals, { name: "cheap", tools: "refuse", budget: { tokens: 35 } })
+      for (const { runId } of forks) yield* ModelWorkers.untilStatus(runId, "waiting")
+      strictEqual(server.requests.length, 3)
+      const pairs = yield* TrialReport.pairs("cheap")
+      deepStrictEqual(
+        pairs.map(({ trial }) => [TrialReport.outcomeOf(trial.run), trial.tokens]),
+        pairs.map(() => ["budget spent", 11]),
+      )
+      for (const { trial } of pairs) {
+        const results = (yield* TestRuns.eventsOf(trial.run.runId)).filter(
+          ({ type }) => type === "TOOL_CALL_RESULT",
+        )
+        assertTrue(JSON.stringify(results).includes("This is a trial"))
+      }
+      deepStrictEqual(made, calls)
+    }).pipe(Effect.provide(Layer.merge(handlers, controlPlane)))
+  })
+
+  it.scopedLive("a child of its run is in the trial, with calls that are all refused", () => {
+    const { handlers, made } = counting()
+    return Effect.gen(function* () {
+      const runs = yield* Runs.Runs
+      const Talk = Agent.make({ name: "talk" })
+      const parent = Agent.make({ name: "parent" }).toLayer((text) =>
+        Effect.orDie(Effect.flatMap(Child.spawn("talk", Talk, text), Child.join)),
+      )
+      const server = yield* ModelServer.make(second)
+      const { execute } = yield* ModelRuns.executor("responses", server, { toolkit })
+      const parentExecute = yield* Effect.provide(Executor.current, parent)
+      yield* ModelWorkers.start(
+        server,
+        { toolkit },
+        {},
+        "responses",
+        () => (run) =>
+          run.agentId === "parent" ? Executor.toStream(parentExecute)(run) : Executor.toStream(execute)(run),
+      )
+      const { runId } = yield* TestRuns.submit({
+        agentId: "parent",
+        snapshot: RequestSnapshot.fromText("About 1"),
+      })
+      const original = yield* ModelWorkers.untilStatus(runId, "completed")
+      strictEqual(made.look, 1)
+      const [fork] = yield* begin([original], {})
+      yield* ModelWorkers.untilStatus(fork!.runId, "completed")
+      strictEqual(made.look, 1)
+      const children = yield* runs.list({ parentRunId: fork!.runId })
+      deepStrictEqual(
+        children.items.map(({ labels }) => labels),
+        [{ trial: "short", trial_of: runId }],
+      )
+      const { trial } = yield* runs.snapshot(children.items[0]!.runId)
+      deepStrictEqual(trial, { name: "short", runId, tools: "recorded", calls: [] })
+      strictEqual((yield* TrialReport.pairs("short")).length, 1)
+    }).pipe(Effect.provide(Layer.merge(handlers, controlPlane)))
+  })
+})

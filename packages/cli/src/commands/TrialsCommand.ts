@@ -1,5 +1,5 @@
 /**
- * `runlease trials`: past runs once more with something changed, beside what they were.
+ * `runlease trials`: past runs once more with something changed, and a comparison with what they were.
  */
 import { Command, Options } from "@effect/cli"
 import { BulkOperations, Ids, Run, Runs, Trial } from "@runlease/core"
@@ -134,7 +134,7 @@ const create = Command.make(
     }).pipe(Settings.withClient(options.connection), Effect.mapError(explain)),
 ).pipe(
   Describe.command(
-    "Submit past runs once more with something changed, as runs with the label trial=NAME. They go behind all other runs, have a conversation of their own, and send no webhook.",
+    "Submit past runs once more with something changed, as runs with the label trial=NAME. They go behind all other runs, have a new conversation, and send no webhook.",
     [
       "runlease trials create shorter --label prod --limit 200 --message Shorter --budget tokens=2000000",
       `runlease trials create model --agent support --to-agent support-small --budget tokens=500000 --wait`,
@@ -200,7 +200,7 @@ const report = Command.make(
     }).pipe(Settings.withClient(options.connection)),
 ).pipe(
   Describe.command(
-    "Show each run of a trial beside its original: outcome, tokens, cost, seconds, steps, tool calls, and what differs in the last message; with medians and totals. --json prints a line for each pair, and one for all.",
+    "Compare each run of a trial with its original: outcome, tokens, cost, seconds, steps, tool calls, and what differs in the last message; with medians and totals. --json prints a line for each pair, and one for all.",
     ["runlease trials report shorter", "runlease trials report shorter --score ./score.ts --json"],
   ),
 )

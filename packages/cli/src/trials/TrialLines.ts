@@ -6,7 +6,7 @@ import * as Output from "../output/Output.js"
 import * as Phrases from "../output/Phrases.js"
 import * as Difference from "./Difference.js"
 
-/** A pair, and what the function of `--score` has given for it. */
+/** A pair, and its score by the function of `--score`. */
 export interface Scored extends TrialReport.Pair {
   readonly score?: unknown
 }

@@ -1,5 +1,5 @@
 /**
- * What a trial shows: each of its runs beside its original, and both together.
+ * What a trial shows: each of its runs with its original, and the totals of both.
  *
  * Source: docs/decisions/0161-trials.md
  */

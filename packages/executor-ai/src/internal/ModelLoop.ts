@@ -225,7 +225,7 @@ export const make = (options: Options) =>
     const inbox = yield* runMessages(run)
     const checkBudget = yield* budgetCheck
 
-    // A trial that makes no call needs nobody's result or approval either.
+    // A trial that makes no call waits for no result of a client and no approval.
     const makesCalls = TrialCalls.makesCalls(run.snapshot.trial)
     const givenResults = ToolResults.idsIn(run.snapshot.messages)
 

@@ -81,7 +81,7 @@ const isRefusal = (error: Unseeded | ControlPlaneUnavailable): error is Unseeded
 
 const decodeTrial = Schema.decodeSync(NewTrial)
 
-/** What one of these runs gives its retry, or its run of a trial. */
+/** What the retry of one of these runs begins with, or its run of a trial. */
 const startOfRun = <X>(
   reads: Reading<X>,
   operation: string,

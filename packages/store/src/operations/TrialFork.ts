@@ -40,7 +40,7 @@ const callsOf = <X>(reads: Reading<X>, operation: string, { latestEventId, proje
 const priority = -1000
 
 /**
- * The run of a trial that repeats this one. Nobody sees it beside the original: it has a conversation of its own, no lane and no parent, and its
+ * The run of a trial that repeats this one. It is apart from the original: it has a new conversation, no lane and no parent, and its
  * labels name the trial and the original. `share`: its budget.
  */
 export const make = Effect.fnUntraced(function* <X>(
