@@ -55,6 +55,7 @@ const shared = {
     "rehearsal/Rehearsal",
     "crash/CrashTest",
     "crash/JumpClock",
+    "rehearsal/TrialCase",
     "rehearsal/TrialReport",
   ],
   store: ["rules/PendingObstacle", "rules/RetryEvent"],

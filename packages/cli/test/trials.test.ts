@@ -59,6 +59,16 @@ it.scopedLive("a trial of three runs, and what differs", () =>
       score: 8,
     })
     expect(lines[3]).toMatchObject({ type: "summary", pairs: 3, same: 0 })
+    const runId = String((lines[0]!["trial"] as { readonly run_id: string }).run_id)
+    expect(JSON.parse((yield* run(["trials", "keep", runId], settings)).stdout)).toMatchObject({
+      runId,
+      agentId: "echo",
+      request: { messages: [{ parts: [{ text: "Short" }] }] },
+      calls: [],
+      result: { outcome: "completed", message: "You wrote: Short" },
+    })
+    const original = yield* run(["trials", "keep", "a"], settings)
+    expect([original.code, original.stderr]).toEqual([1, expect.stringContaining("Run a is in no trial")])
     const text = (yield* report()).stdout
     expect(text).toContain("3 pairs, 0 with the same last message")
     const unknown = yield* run(["trials", "report", "other"], settings)

@@ -12,9 +12,10 @@ import {
   type Run,
   Runs,
 } from "@runlease/core"
+import * as TrialCase from "@runlease/core/TrialCase"
 import * as TrialReport from "@runlease/core/TrialReport"
 import { AiTool } from "@runlease/executor-ai"
-import { TestRuns } from "@runlease/testkit"
+import { TestRuns, Trial } from "@runlease/testkit"
 import { Array, Effect, Layer, Schema } from "effect"
 import * as Searches from "../../testkit/test/Searches.js"
 import * as ModelRuns from "./ModelRuns.js"
@@ -204,6 +205,39 @@ describe("trials", () => {
     }).pipe(Effect.provide(Layer.merge(handlers, controlPlane)))
   })
 
+  it.scopedLive("a run of it is a case, which another model does once more without a call", () => {
+    const { handlers, made } = counting()
+    return Effect.gen(function* () {
+      const originals = yield* recorded(yield* ModelServer.make(first), 3)
+      const calls = { ...made }
+      const server = yield* ModelServer.make(second)
+      yield* ModelWorkers.start(server, { toolkit })
+      const forks = yield* begin(originals, {})
+      for (const { runId } of forks) yield* ModelWorkers.untilStatus(runId, "completed")
+      const cases = yield* Effect.forEach(forks, ({ runId }) => TrialCase.ofRun(runId))
+      deepStrictEqual(
+        yield* Effect.flip(TrialCase.ofRun(originals[0]!.runId)),
+        new TrialCase.NoCase({ runId: originals[0]!.runId, reason: "no_trial" }),
+      )
+
+      const later = yield* begin(originals.slice(0, 1), {
+        name: "later",
+        after: originals[0]!.latestEventId - 1,
+      })
+      const refused = yield* Effect.flip(TrialCase.ofRun(later[0]!.runId))
+      strictEqual(refused._tag === "NoCase" && refused.reason, "records")
+
+      const { execute } = yield* ModelRuns.executor("responses", server, { toolkit })
+      const agents = Executor.layerWith(execute)
+      for (const one of cases) {
+        const replayed = yield* Trial.replay(JSON.parse(JSON.stringify(one)), agents)
+        deepStrictEqual(replayed.before, one.result)
+        deepStrictEqual({ ...replayed.now, seconds: null }, { ...one.result, seconds: null })
+      }
+      deepStrictEqual(made, calls)
+    }).pipe(Effect.provide(Layer.merge(handlers, controlPlane)))
+  })
+
   it.scopedLive("a child of its run is in the trial, with calls that are all refused", () => {
     const { handlers, made } = counting()
     return Effect.gen(function* () {
@@ -238,7 +272,7 @@ describe("trials", () => {
         [{ trial: "short", trial_of: runId }],
       )
       const { trial } = yield* runs.snapshot(children.items[0]!.runId)
-      deepStrictEqual(trial, { name: "short", runId, tools: "recorded", calls: [] })
+      deepStrictEqual(trial, { name: "short", runId, after: 0, tools: "recorded", calls: [] })
       strictEqual((yield* TrialReport.pairs("short")).length, 1)
     }).pipe(Effect.provide(Layer.merge(handlers, controlPlane)))
   })

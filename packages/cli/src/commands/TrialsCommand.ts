@@ -3,6 +3,7 @@
  */
 import { Command, Options } from "@effect/cli"
 import { BulkOperations, Ids, Run, Runs, Trial } from "@runlease/core"
+import * as TrialCase from "@runlease/core/TrialCase"
 import * as TrialReport from "@runlease/core/TrialReport"
 import { canonicalJson } from "@runlease/core/Json"
 import { Value } from "@runlease/core/Labels"
@@ -205,7 +206,36 @@ const report = Command.make(
   ),
 )
 
+const keep = Command.make(
+  "keep",
+  {
+    connection: Settings.connection,
+    runId: positional("run", Ids.RunId, "The id of a run of a trial, as trials report shows it"),
+  },
+  ({ connection, runId }) =>
+    Effect.gen(function* () {
+      const one = yield* TrialCase.ofRun(runId)
+      yield* Console.log(JSON.stringify(one, null, 2))
+    }).pipe(
+      Settings.withClient(connection),
+      Effect.mapError((error) =>
+        error instanceof TrialCase.NoCase
+          ? new CommandFailure({
+              message: error.message,
+              hint: "See the runs of a trial with: runlease help trials report",
+              exitCode: ExitCode.error,
+            })
+          : error,
+      ),
+    ),
+).pipe(
+  Describe.command(
+    "Print a run of a trial as JSON, for Trial.test of @runlease/testkit: its request, the results of its tools, and what became of it.",
+    ["runlease trials keep RUN > case.json"],
+  ),
+)
+
 export const command = Command.make("trials").pipe(
   Describe.command("Do past runs once more with something changed, and see what differs."),
-  Command.withSubcommands([create, report]),
+  Command.withSubcommands([create, report, keep]),
 )

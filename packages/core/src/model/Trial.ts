@@ -23,10 +23,14 @@ export const RecordedCall = Schema.Struct({
 })
 export type RecordedCall = typeof RecordedCall.Type
 
-/** What the request of a run says of the trial that it is in. `runId`: the original run. A child of the run has no `calls`. */
+/**
+ * What the request of a run says of the trial that it is in. `runId`: the original run. `after`: the event up to which it began with records of
+ * the original; 0 is the start. A child of the run has no `calls`.
+ */
 export const Trial = Schema.Struct({
   name: Value,
   runId: Schema.String,
+  after: Schema.NonNegativeInt,
   tools: Tools,
   calls: Schema.Array(RecordedCall),
 })

@@ -55,7 +55,8 @@ const collector = () => {
 const secondsOf = ({ finishedAt, startedAt }: Run): number | null =>
   startedAt === null || finishedAt === null ? null : DateTime.distance(startedAt, finishedAt) / 1000
 
-const sideOf = (run: Run) =>
+/** Reads the log of a run. */
+export const sideOf = (run: Run) =>
   Effect.gen(function* () {
     const log = yield* RunLog
     const collected = collector()

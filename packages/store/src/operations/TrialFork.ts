@@ -68,7 +68,7 @@ export const make = Effect.fnUntraced(function* <X>(
     parentRunId: _parent,
     trigger: _trigger,
     ...submission
-  } = again(edited.run, { ...snapshot, trial: { name, runId, tools, calls } }, publicId)
+  } = again(edited.run, { ...snapshot, trial: { name, runId, after, tools, calls } }, publicId)
   return {
     submission: { ...submission, labels: Trial.labelsOf(name, runId), budget: share, priority },
     seed,

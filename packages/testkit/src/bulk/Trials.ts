@@ -78,6 +78,7 @@ export const declare = (test: TestRuns.Test<StorePorts>): void => {
         deepStrictEqual(snapshot.trial, {
           name: "shorter",
           runId: original.runId,
+          after: 0,
           tools: "recorded",
           calls: [
             { toolName: "search", args: '{"q":1}', content: "first" },

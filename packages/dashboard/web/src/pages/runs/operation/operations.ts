@@ -91,6 +91,13 @@ export const words: Readonly<Record<Action, Words>> = {
     able: ["has the version", "have the version"],
     others: (count) => (count === 1 ? "has ended or another version" : "have ended or another version"),
   },
+  trial: {
+    verb: "Try",
+    doing: "Submitting",
+    done: "submitted for the trial",
+    able: ["has ended", "have ended"],
+    others: (count) => (count === 1 ? "has not ended" : "have not ended"),
+  },
 }
 
 const reasonsOf = ({ failures }: Pick<Json.Bulk, "failures">): string =>
