@@ -47,7 +47,7 @@ it.scopedLive("a trial of three runs, and what differs", () =>
     yield* run(["watch", String(newest!["run_id"] ?? newest!["id"])], settings)
     const report = (...args: ReadonlyArray<string>) => run(["trials", "report", "short", ...args], settings)
     const lines = yield* Effect.repeat(
-      Effect.map(report("--json", "--score", "./score.mjs"), ({ stdout }) => jsonLines(stdout)),
+      Effect.map(report("--json", "--score", "./score.mjs", "--save"), ({ stdout }) => jsonLines(stdout)),
       { until: (all) => JSON.stringify(all.at(-1)).includes('"trial":{"outcomes":{"completed":3}') },
     )
     expect(lines).toHaveLength(4)
@@ -59,6 +59,8 @@ it.scopedLive("a trial of three runs, and what differs", () =>
       score: 8,
     })
     expect(lines[3]).toMatchObject({ type: "summary", pairs: 3, same: 0 })
+    const scored = yield* run(["runs", "list", "--label", "trial_score=8", "--json"], settings)
+    expect(jsonLines(scored.stdout)).toHaveLength(3)
     const runId = String((lines[0]!["trial"] as { readonly run_id: string }).run_id)
     expect(JSON.parse((yield* run(["trials", "keep", runId], settings)).stdout)).toMatchObject({
       runId,

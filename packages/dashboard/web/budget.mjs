@@ -4,7 +4,7 @@ import { existsSync, readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
 
 /** In bytes: everything, and what the first page loads until its charts are drawn. */
-const most = { all: 400_000, first: 150_000 }
+const most = { all: 430_000, first: 150_000 }
 
 /** What the first page loads when it needs it: the page, and its charts. */
 const loadedFirst = ["src/pages/overview/OverviewPage.tsx", "src/ui/ChartPlot.tsx"]

@@ -170,6 +170,21 @@ const scoreOf = (path: string) =>
       )
   })
 
+/** Gives the run of the trial its score as a label. */
+const saveScore = ({ score, trial }: TrialLines.Scored) =>
+  Effect.flatMap(Runs.Runs, (runs) =>
+    runs.label(trial.run.runId, { [Trial.scoreLabel]: TrialLines.scoreText(score) }),
+  ).pipe(
+    Effect.catchTag(
+      "LabelsRefused",
+      (error) =>
+        new CommandFailure({
+          message: `--save: the score of run ${trial.run.runId} is no label: ${error.message}`,
+          exitCode: ExitCode.error,
+        }),
+    ),
+  )
+
 const report = Command.make(
   "report",
   {
@@ -181,9 +196,17 @@ const report = Command.make(
       ),
       Options.optional,
     ),
+    save: Options.boolean("save").pipe(
+      Options.withDescription(
+        "Give each run of the trial its score as the label trial_score, which the dashboard shows",
+      ),
+    ),
   },
   (options) =>
     Effect.gen(function* () {
+      if (options.save && Option.isNone(options.score)) {
+        return yield* usage("--save needs scores", "Give --score ./score.ts too.")
+      }
       const score = Option.isSome(options.score) ? yield* scoreOf(options.score.value) : undefined
       const found = yield* TrialReport.pairs(options.name)
       if (found.length === 0) {
@@ -195,6 +218,7 @@ const report = Command.make(
       }
       const pairs: ReadonlyArray<TrialLines.Scored> =
         score === undefined ? found : yield* Effect.forEach(found, score)
+      if (options.save) yield* Effect.forEach(pairs, saveScore, { concurrency: 8, discard: true })
       if (!options.json) return yield* Console.log(TrialLines.toText(pairs, yield* Output.paint))
       yield* Effect.forEach(pairs, (pair) => Output.json(TrialLines.toJson(pair)), { discard: true })
       yield* Output.json(TrialLines.summaryToJson(pairs))
@@ -202,7 +226,7 @@ const report = Command.make(
 ).pipe(
   Describe.command(
     "Compare each run of a trial with its original: outcome, tokens, cost, seconds, steps, tool calls, and what differs in the last message; with medians and totals. --json prints a line for each pair, and one for all.",
-    ["runlease trials report shorter", "runlease trials report shorter --score ./score.ts --json"],
+    ["runlease trials report shorter", "runlease trials report shorter --score ./score.ts --save"],
   ),
 )
 

@@ -1,10 +1,10 @@
 /**
  * Formats the report of a trial, as a table for people and as lines of JSON for machines.
  */
+import * as TextDifference from "@runlease/core/TextDifference"
 import * as TrialReport from "@runlease/core/TrialReport"
 import * as Output from "../output/Output.js"
 import * as Phrases from "../output/Phrases.js"
-import * as Difference from "./Difference.js"
 
 /** A pair, and its score by the function of `--score`. */
 export interface Scored extends TrialReport.Pair {
@@ -23,8 +23,10 @@ const sideToJson = ({ cost, message, run, seconds, steps, tokens, toolCalls }: T
   message,
 })
 
-const differenceOf = ({ original, trial }: TrialReport.Pair) =>
-  original && Difference.between(original.message, trial.message)
+const differenceOf = ({ original, trial }: TrialReport.Pair) => {
+  const found = original && TextDifference.between(original.message, trial.message)
+  return found && { removed: found.removed, added: found.added }
+}
 
 /** A pair as a line. `difference` is null where the last messages are equal. */
 export const toJson = (pair: Scored) => ({
@@ -91,7 +93,8 @@ const messageText = (pair: TrialReport.Pair): string => {
   return difference === undefined ? "same" : `-[${short(difference.removed)}] +[${short(difference.added)}]`
 }
 
-const scoreText = (score: unknown): string =>
+/** A score as text. */
+export const scoreText = (score: unknown): string =>
   typeof score === "number"
     ? numberText(score)
     : typeof score === "string"

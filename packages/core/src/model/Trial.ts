@@ -42,6 +42,9 @@ export const nameLabel = "trial"
 /** The label that names the original run. A run that has it sends no webhook. */
 export const runLabel = "trial_of"
 
+/** The label with the score of a run of a trial, as text. */
+export const scoreLabel = "trial_score"
+
 /** The labels of a run in a trial. */
 export const labelsOf = (name: string, runId: string): Labels => ({ [nameLabel]: name, [runLabel]: runId })
 

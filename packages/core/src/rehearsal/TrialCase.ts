@@ -12,7 +12,7 @@ import { type LogEntry, maxReadLimit, RunLog } from "../ports/RunLog.js"
 import { Runs } from "../ports/Runs.js"
 import * as TrialReport from "./TrialReport.js"
 
-/** What became of a run. `seconds`: from its first claim to its end, null where it has none. `message`: the last one that the agent wrote. */
+/** What became of a run. `seconds`: from its first claim to its end, null where it has none. `message`: the last one that the agent wrote, or its result where it wrote none. */
 export const Result = Schema.Struct({
   outcome: Schema.String,
   error: Schema.NullOr(Schema.String),

@@ -3,16 +3,16 @@
  *
  * Source: docs/decisions/0161-trials.md
  */
-import { Array as Arr, DateTime, Effect, Option, Order } from "effect"
-import type { LogEvent } from "../model/AgentEvent.js"
+import { Array as Arr, DateTime, Effect, Option, Order, Predicate } from "effect"
 import * as Ids from "../model/Ids.js"
+import * as LastMessage from "../model/LastMessage.js"
 import { EventId, isTerminal, type Run } from "../model/Run.js"
 import * as TreeBudget from "../model/TreeBudget.js"
 import * as Trial from "../model/Trial.js"
 import { type LogEntry, maxReadLimit, RunLog } from "../ports/RunLog.js"
 import { Runs } from "../ports/Runs.js"
 
-/** One run of a pair. `seconds`: from its first claim to its end. `message`: the last one that the agent wrote. */
+/** One run of a pair. `seconds`: from its first claim to its end. `message`: the last one that the agent wrote, or its result where it wrote none. */
 export interface Side {
   readonly run: Run
   readonly tokens: number
@@ -33,33 +33,18 @@ export interface Pair {
 export const numbers = ["tokens", "cost", "steps", "toolCalls", "seconds"] as const
 export type NumberName = (typeof numbers)[number]
 
-/** Collects the last message of the agent in a log, and how many tool calls it has. */
-const collector = () => {
-  let messageId: unknown
-  let message = ""
-  const calls = new Set<unknown>()
-  return {
-    next: (event: LogEvent): void => {
-      if (event.type === "TOOL_CALL_START") calls.add(event["toolCallId"])
-      if (event.type === "TEXT_MESSAGE_START") {
-        messageId = event["messageId"]
-        message = ""
-      }
-      if (event.type === "TEXT_MESSAGE_CONTENT" && event["messageId"] === messageId)
-        message += String(event["delta"])
-    },
-    found: () => ({ message, toolCalls: calls.size }),
-  }
-}
-
 const secondsOf = ({ finishedAt, startedAt }: Run): number | null =>
   startedAt === null || finishedAt === null ? null : DateTime.distance(startedAt, finishedAt) / 1000
+
+const textOf = (result: unknown): string =>
+  result == null ? "" : Predicate.isString(result) ? result : JSON.stringify(result)
 
 /** Reads the log of a run. */
 export const sideOf = (run: Run) =>
   Effect.gen(function* () {
     const log = yield* RunLog
-    const collected = collector()
+    const message = LastMessage.collector()
+    const calls = new Set<unknown>()
     let spent: TreeBudget.Budget = TreeBudget.begin({})
     let after: EventId | undefined = EventId.make(0)
     while (after !== undefined) {
@@ -69,12 +54,23 @@ export const sideOf = (run: Run) =>
         limit: maxReadLimit,
       })
       const events = page.map(({ event }) => event)
-      events.forEach(collected.next)
+      for (const event of events) {
+        message.next(event)
+        if (event.type === "TOOL_CALL_START") calls.add(event["toolCallId"])
+      }
       spent = TreeBudget.spend(spent, TreeBudget.ofEvents(events) ?? {})
       after = page.at(-1)?.eventId
     }
     const { cost, steps, tokens } = spent.spent
-    return { run, tokens, cost, steps, seconds: secondsOf(run), ...collected.found() } satisfies Side
+    return {
+      run,
+      tokens,
+      cost,
+      steps,
+      toolCalls: calls.size,
+      seconds: secondsOf(run),
+      message: message.text() || textOf(run.result),
+    } satisfies Side
   })
 
 /** The runs of the trial without their children, the oldest first. */
@@ -115,7 +111,9 @@ export const pairs = (name: string) =>
 /** How a run has ended, or what it waits for. */
 export const outcomeOf = ({ status, waiting }: Run): string => {
   if (isTerminal(status) || waiting === null) return status
-  return waiting.interrupts.some(({ id }) => TreeBudget.isQuestionId(id)) ? "budget spent" : status
+  return waiting.budget === true || waiting.interrupts.some(({ id }) => TreeBudget.isQuestionId(id))
+    ? "budget spent"
+    : status
 }
 
 const median = (values: ReadonlyArray<number>): number => {

@@ -114,6 +114,18 @@ const schedule = createRoute({
   component: lazyRouteComponent(() => import("./pages/schedules/SchedulePage")),
 })
 
+const trials = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/trials",
+  component: lazyRouteComponent(() => import("./pages/trials/TrialsPage")),
+})
+
+const trial = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/trials/$name",
+  component: lazyRouteComponent(() => import("./pages/trials/TrialPage")),
+})
+
 const limits = createRoute({
   getParentRoute: () => signedIn,
   path: "/limits",
@@ -158,6 +170,8 @@ const routeTree = root.addChildren([
     conversation,
     schedules,
     schedule,
+    trials,
+    trial,
     limits,
     webhooks,
     webhook,

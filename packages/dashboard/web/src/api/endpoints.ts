@@ -44,6 +44,7 @@ export const paths = {
   runSchedule: "POST /projects/:project/schedules/:schedule/runs",
   backfillSchedule: "POST /projects/:project/schedules/:schedule/backfill",
   upcoming: "GET /projects/:project/schedules/:schedule/upcoming",
+  bulks: "GET /projects/:project/bulk",
   beginBulk: "POST /projects/:project/bulk",
   bulk: "GET /projects/:project/bulk/:bulk",
   abortBulk: "POST /projects/:project/bulk/:bulk/abort",
@@ -146,6 +147,7 @@ interface Replies {
     readonly more: boolean
   }
   readonly upcoming: { readonly ticks: ReadonlyArray<Tick> }
+  readonly bulks: Page<Json.Bulk>
   readonly beginBulk: { readonly bulk: Json.Bulk }
   readonly bulk: { readonly bulk: Json.Bulk }
   readonly abortBulk: { readonly bulk: Json.Bulk }
