@@ -68,7 +68,7 @@ layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
           await seen.getByRole("button", { name: "7" }).click()
           await seen.getByRole("deletion").waitFor()
           expect(await Browser.violations(seen)).toEqual([])
-          const width = await seen.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+          const width = await seen.evaluate<number>("document.documentElement.scrollWidth - innerWidth")
           expect(width).toBeLessThanOrEqual(0)
           await Browser.picture(seen, `trial-${look}`)
         })

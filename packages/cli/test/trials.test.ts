@@ -73,6 +73,19 @@ it.scopedLive("a trial of three runs, and what differs", () =>
     expect([original.code, original.stderr]).toEqual([1, expect.stringContaining("Run a is in no trial")])
     const text = (yield* report()).stdout
     expect(text).toContain("3 pairs, 0 with the same last message")
+    const guide = yield* fs.readFileString(
+      path.join(import.meta.dirname, "../../../docs/learning-from-past-runs.md"),
+    )
+    const [, code = ""] = /^```ts\n\/\/ score\.ts\n([\s\S]*?)^```$/m.exec(guide) ?? []
+    yield* write(settings.cwd, "score.ts", code)
+    yield* run(["submit", "--agent", "support", "--watch", "Is it sent?"], settings)
+    const commands = Array.from(guide.matchAll(/^runlease trials (.*)$/gm), ([, line]) => line!)
+    expect(commands).toHaveLength(4)
+    for (const line of commands) {
+      const words = line.replace(" > case.json", "").replace("RUN", runId).split(" ")
+      const { code, stderr } = yield* run(["trials", ...words], settings)
+      expect([line, code, stderr.replace(/.* so far\n/g, "")]).toEqual([line, 0, ""])
+    }
     const unknown = yield* run(["trials", "report", "other"], settings)
     expect([unknown.code, unknown.stderr]).toEqual([
       1,

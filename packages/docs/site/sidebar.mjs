@@ -48,6 +48,7 @@ const guide = [
       page("Steps, waits, children", "/durable-execution"),
       page("Schedules, limits, labels", "/flow"),
       page("Change an agent that runs", "/changing-agents"),
+      page("Learn from past runs", "/learning-from-past-runs"),
       page("Choosing a lease length", "/lease-length"),
     ],
   },

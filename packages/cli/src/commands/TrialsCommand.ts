@@ -170,7 +170,7 @@ const scoreOf = (path: string) =>
       )
   })
 
-/** Gives the run of the trial its score as a label. */
+/** Stores the score of a run of the trial as its label. */
 const saveScore = ({ score, trial }: TrialLines.Scored) =>
   Effect.flatMap(Runs.Runs, (runs) =>
     runs.label(trial.run.runId, { [Trial.scoreLabel]: TrialLines.scoreText(score) }),
