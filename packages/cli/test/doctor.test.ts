@@ -48,7 +48,16 @@ const change = (filename: string, statement: string) =>
   )
 
 const serverChecks = ["server", "version", "clock", "store", "key"]
-const projectChecks = ["workers", "agents", "pending", "overdue", "leases", "lost leases", "attempts"]
+const projectChecks = [
+  "workers",
+  "agents",
+  "worker versions",
+  "pending",
+  "overdue",
+  "leases",
+  "lost leases",
+  "attempts",
+]
 
 layer(Served.layer, { excludeTestServices: true })("doctor", (it) => {
   it.scoped("is fine with a server, a worker and a database, and says so in words", () =>
@@ -189,6 +198,18 @@ layer(Served.layer, { excludeTestServices: true })("doctor", (it) => {
       expect(yield* pending).toMatch(/^fail .+ although by-hand has free slots.+ runlease runs explain run-1/)
       yield* Hand.withPorts(env)(Hand.register(0))
       expect(yield* pending).toMatch(/^warn .+ all slots of its 1 worker are in use/)
+    }),
+  )
+
+  it.scoped("finds pending runs whose version no worker in contact has", () =>
+    Effect.gen(function* () {
+      const { cwd, env } = yield* project
+      yield* Hand.withPorts(env)(Hand.submit("run-1", { versionPolicy: "pinned" }))
+      yield* change(yield* sharedFile, "UPDATE queue SET version = 'v1'")
+      const { advice, message, verdict } = (yield* examine({ cwd, env })).of("worker versions")
+      expect(`${verdict} ${message} ${advice}`).toMatch(
+        /^fail No worker in contact has version v1 \(1 pending run\)\. .+ runlease runs move --from v1/,
+      )
     }),
   )
 

@@ -375,6 +375,24 @@ const agents = ({ client, now, project, workers }: Deployment): HealthCheck.Heal
   }),
 })
 
+/** Whether each version that has pending runs has a worker in contact. */
+const workerVersions = ({ client, project }: Deployment): HealthCheck.HealthCheck => ({
+  name: "worker versions",
+  examine: Effect.gen(function* () {
+    const { versions } = yield* client.observe.attention({ path: { project_reference: project } })
+    const [first] = versions
+    if (first === undefined) return HealthCheck.ok("No run waits for a version without workers.")
+    const texts = versions.map(
+      ({ pending, version }) =>
+        `${version === "" ? "(none)" : version} (${Phrases.count(pending, "pending run")})`,
+    )
+    return HealthCheck.fail(
+      `No worker in contact has version ${Phrases.some(texts)}.`,
+      `Start one with that version, or move its runs to another: runlease runs move --from ${first.version === "" ? '""' : first.version} --to VERSION`,
+    )
+  }),
+})
+
 /** How long a run may be pending before it is looked at, in milliseconds. */
 const patience = 60_000
 
@@ -447,6 +465,7 @@ const attempts = ({ client, project }: Deployment): HealthCheck.HealthCheck => (
 export const ofProject: ReadonlyArray<(deployment: Deployment) => HealthCheck.HealthCheck> = [
   workers,
   agents,
+  workerVersions,
   stuckRuns,
   overdue,
   leases,

@@ -167,11 +167,12 @@ export interface LostLease {
 /**
  * What needs somebody. `waits`: runs that wait for answers, those first that fail first without one, then those that never do; `limit` of
  * them at most. `oldestPending`: the run that a worker may claim and that was submitted first; null where it is none of the 10,000 oldest
- * pending runs of the store, since that many are delayed or behind others.
+ * pending runs of the store, since that many are delayed or behind others. `versions`: those that have pending runs and no worker in contact.
  */
 export interface Attention {
   readonly waits: ReadonlyArray<RunSummary>
   readonly oldestPending: RunSummary | null
+  readonly versions: ReadonlyArray<VersionSummary>
 }
 
 /**

@@ -336,7 +336,7 @@ const activity = {
   cost: 4100,
 }
 
-const attention = { waits: [], oldest_pending: pending, stale_schedules: [] }
+const attention = { waits: [], oldest_pending: pending, versions: [], stale_schedules: [] }
 
 /** A named event of a stream. */
 const event = (name: string, data: unknown, id?: number): string =>

@@ -165,6 +165,7 @@ export const Attention = as<Attention>()(
   renamed({
     waits: Schema.Array(RunSummary),
     oldestPending: Schema.NullOr(RunSummary),
+    versions: Schema.optionalWith(Schema.Array(VersionSummary), { default: () => [] }),
     staleSchedules: Schema.optionalWith(Schema.Array(Schedule), { default: () => [] }).pipe(
       Schema.fromKey("stale_schedules"),
     ),

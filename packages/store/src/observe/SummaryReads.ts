@@ -31,7 +31,7 @@ import type { LimitReads } from "../rows/LimitRows.js"
 import type { NamedWorker, RunKey, StoredRun } from "../rows/RunRows.js"
 import type { RunReads, RunStore } from "../rows/RunStore.js"
 import * as StoreReads from "../rows/StoreReads.js"
-import type { ClaimRow, SummaryRow, SummaryRows } from "../rows/SummaryRows.js"
+import type { ClaimRow, SummaryRow, SummaryRows, VersionRow } from "../rows/SummaryRows.js"
 import * as LimitKey from "../rules/LimitKey.js"
 import * as LimitRules from "../rules/LimitRules.js"
 import * as PendingRules from "../rules/PendingRules.js"
@@ -335,6 +335,30 @@ const standingOf = <X>(reads: RunReads<X>, run: SummaryRow, now: number): Effect
     }
   })
 
+/** The versions of these open runs, and those of the workers in contact. */
+const versionsOf = Effect.fnUntraced(function* (
+  runs: ReadonlyArray<VersionRow>,
+  registry: WorkerRegistry["Type"],
+) {
+  const versions = new Map<string, VersionSummary>()
+  const of = (version: string): VersionSummary =>
+    versions.get(version) ?? { version, workers: 0, leases: 0, pending: 0, waiting: 0, oldest: null }
+  for (const { oldest, ...row } of runs) {
+    versions.set(row.version, { ...of(row.version), ...row, oldest: instantOrNull(oldest) })
+  }
+  const workers = yield* Effect.catchTag(
+    WorkersInContact.list(Context.make(WorkerRegistry, registry)),
+    "InvalidCursor",
+    Effect.die,
+  )
+  for (const worker of workers) {
+    const version = of(worker.version ?? "")
+    const leases = version.leases + (worker.inFlight ?? 0)
+    versions.set(version.version, { ...version, workers: version.workers + 1, leases })
+  }
+  return Array.from(versions.values()).toSorted((a, b) => (a.version < b.version ? -1 : 1))
+})
+
 /** `registry` is that of the project. */
 export const ofProject = <X>(
   store: RunStore<X>,
@@ -380,26 +404,9 @@ export const ofProject = <X>(
         (runs) => read("Summaries.held", runs),
       ),
 
-    versions: Effect.gen(function* () {
-      const runs = yield* read("Summaries.versions", rows.versions(projectId))
-      const versions = new Map<string, VersionSummary>()
-      const of = (version: string): VersionSummary =>
-        versions.get(version) ?? { version, workers: 0, leases: 0, pending: 0, waiting: 0, oldest: null }
-      for (const { oldest, ...row } of runs) {
-        versions.set(row.version, { ...of(row.version), ...row, oldest: instantOrNull(oldest) })
-      }
-      const workers = yield* Effect.catchTag(
-        WorkersInContact.list(Context.make(WorkerRegistry, registry)),
-        "InvalidCursor",
-        Effect.die,
-      )
-      for (const worker of workers) {
-        const version = of(worker.version ?? "")
-        const leases = version.leases + (worker.inFlight ?? 0)
-        versions.set(version.version, { ...version, workers: version.workers + 1, leases })
-      }
-      return Array.from(versions.values()).toSorted((a, b) => (a.version < b.version ? -1 : 1))
-    }),
+    versions: Effect.flatMap(read("Summaries.versions", rows.versions(projectId)), (runs) =>
+      versionsOf(runs, registry),
+    ),
 
     workers: Effect.fnUntraced(function* (request) {
       const { items, next } = yield* registry.list(request)
@@ -430,20 +437,37 @@ export const ofProject = <X>(
         (leases) => read("Summaries.lost", leases),
       ),
 
-    attention: ({ limit = defaultWaits } = {}) =>
-      Effect.gen(function* () {
-        const { asking, oldestRunnable: oldest } = yield* rows.attention(projectId, {
-          asking: Math.min(Math.max(1, limit), maxWaits),
-          oldest: maxOldest,
-        })
-        const found = yield* inOrder(rows, oldest === undefined ? asking : [...asking, oldest])
-        const summaries = yield* ofRows(reads, found)
-        // A run may have gone on between the reads.
-        const first = summaries[found.findIndex(({ key }) => key === oldest)]
-        return {
-          waits: summaries.filter(({ waiting }) => waiting !== null && waiting.interrupts.length > 0),
-          oldestPending: first?.status === "pending" ? first : null,
-        }
-      }).pipe((attention) => read("Summaries.attention", attention)),
+    attention: Effect.fnUntraced(function* ({ limit = defaultWaits } = {}) {
+      const { found, oldest, summaries, versions } = yield* read(
+        "Summaries.attention",
+        Effect.gen(function* () {
+          const { asking, oldestRunnable } = yield* rows.attention(projectId, {
+            asking: Math.min(Math.max(1, limit), maxWaits),
+            oldest: maxOldest,
+          })
+          const inAll = yield* inOrder(
+            rows,
+            oldestRunnable === undefined ? asking : [...asking, oldestRunnable],
+          )
+          return {
+            found: inAll,
+            oldest: oldestRunnable,
+            summaries: yield* ofRows(reads, inAll),
+            versions: yield* rows.versions(projectId),
+          }
+        }),
+      )
+      // A run may have gone on between the reads.
+      const first = summaries[found.findIndex(({ key }) => key === oldest)]
+      return {
+        waits: summaries.filter(({ waiting }) => waiting !== null && waiting.interrupts.length > 0),
+        oldestPending: first?.status === "pending" ? first : null,
+        versions: versions.every(({ pending }) => pending === 0)
+          ? []
+          : (yield* versionsOf(versions, registry)).filter(
+              ({ pending, workers }) => workers === 0 && pending > 0,
+            ),
+      }
+    }),
   }
 }

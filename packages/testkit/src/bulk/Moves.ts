@@ -88,10 +88,12 @@ export const declare = (test: TestRuns.Test<StorePorts>): void => {
         oldest: first.createdAt,
       })
       deepStrictEqual(others, [])
+      deepStrictEqual((yield* summaries.attention()).versions, [])
       yield* TestClock.adjust("10 minutes")
       yield* TestRuns.settle
       const later = (yield* summaries.versions)[0]
       deepStrictEqual([later?.workers, later?.pending, later?.waiting], [0, 2, 1])
+      deepStrictEqual((yield* summaries.attention()).versions[0], later)
       const two = yield* idOf("2")
       deepStrictEqual(
         (yield* summaries.versions).map(({ version: name, workers }) => [name, workers]),

@@ -153,6 +153,7 @@ export const NeedsYou = ({ loaded }: { readonly loaded: Loaded | undefined }) =>
     silent.length +
     alone.length +
     failing.length +
+    attention.versions.length +
     (attention.waits.length > 0 ? 1 : 0) +
     (refused > 0 ? 1 : 0)
   const { running } = countsOf(statistics)
@@ -189,6 +190,17 @@ export const NeedsYou = ({ loaded }: { readonly loaded: Loaded | undefined }) =>
             {pending === 1
               ? "Its pending run waits for one."
               : `Its ${integer(pending)} pending runs wait for one.`}
+          </NeedRow>
+        ))}
+        {attention.versions.map(({ pending, version }) => (
+          <NeedRow
+            key={version}
+            icon={<ServerOff aria-hidden size={16} className="text-failed" />}
+            title={`No worker ${version === "" ? "without a version" : `of version ${version}`} is in contact.`}
+            action="See the workers"
+            link={{ to: "/workers" }}
+          >
+            {`${plural(pending, "run")} pending.`}
           </NeedRow>
         ))}
         {refused === 0 ? null : (
