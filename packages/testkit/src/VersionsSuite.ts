@@ -192,6 +192,24 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
+      "children that begin with a version take turns by their fairness keys",
+      Effect.gen(function* () {
+        const one = yield* idOf("1")
+        const parent = yield* TestRuns.submit({ versionPolicy: "pinned" })
+        yield* TestRuns.claimOne(one)
+        const ids: Array<string> = []
+        for (const fairnessKey of ["a", "a", "a", "b"]) {
+          ids.push((yield* TestRuns.submit({ parentRunId: parent.runId, fairnessKey })).runId)
+        }
+        const claimed = yield* Effect.replicateEffect(TestRuns.claimOne(one), 4)
+        deepStrictEqual(
+          claimed.map(({ runId }) => ids.indexOf(runId)),
+          [0, 3, 1, 2],
+        )
+      }),
+    )
+
+    test(
       "a run that a worker cannot read goes to another version, and its first attempt does not count",
       Effect.gen(function* () {
         const leases = yield* Leases

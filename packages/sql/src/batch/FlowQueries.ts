@@ -35,19 +35,37 @@ interface FinishRow {
 const is = ({ sql }: Database, column: string, value: string | null): Fragment =>
   value === null ? sql.literal(`${column} IS NULL`) : sql`${sql.literal(column)} = ${value}`
 
-/** The lowest rank of a set, one look at an index of claims. PostgreSQL uses its order only where all its columns are named. */
-const lowest = (database: Database, set: FairRules.RankedSet, ofAnyAgent: boolean): Fragment => {
+/**
+ * The lowest rank of a set, one look at an index of claims; without an agent, that of all agents of a route with this version. PostgreSQL uses
+ * its order only where all its columns are named.
+ */
+const lowest = (
+  database: Database,
+  set: FairRules.RankedSet,
+  ofAnyAgent?: { readonly version: string | null },
+): Fragment => {
   const { sql } = database
   const { priority, projectId } = set
   const of =
     set._tag === "Limit"
       ? sql`q.gate = ${sql.literal(String(Gate.limited))} AND q.limit_name = ${set.limit}`
-      : sql`q.gate = 0 ${ofAnyAgent ? sql.literal("") : sql`AND q.agent_id = ${set.route.agentId}`}
+      : sql`q.gate = 0 ${ofAnyAgent !== undefined ? sql.literal("") : sql`AND q.agent_id = ${set.route.agentId}`}
           AND ${is(database, "q.implementation_kind", set.route.implementationKind)}
-          AND ${is(database, "q.worker_key", set.route.workerKey)} AND q.version IS NULL`
+          AND ${is(database, "q.worker_key", set.route.workerKey)} 
+          AND ${is(database, "q.version", (ofAnyAgent ?? set.route).version)}`
   const order = set._tag === "Limit" ? "" : "q.implementation_kind, q.worker_key, q.version, "
   return sql`(SELECT q.rank FROM queue q WHERE ${of} AND q.project_id = ${projectId} AND q.priority = ${priority}
     AND q.rank > 0 ORDER BY ${sql.literal(order)}q.priority DESC, q.rank LIMIT 1)`
+}
+
+/** The lowest rank of all agents of a route. A route of one version begins no lower than what goes to any version. */
+const ofRoute = (database: Database, set: FairRules.RankedSet): Fragment => {
+  const { sql } = database
+  if (set._tag === "Limit") return sql`NULL`
+  const any = lowest(database, set, { version: null })
+  if (set.route.version === null) return any
+  const own = lowest(database, set, set.route)
+  return sql`(SELECT MAX(r.rank) FROM (SELECT ${any} AS rank UNION ALL SELECT ${own}) r)`
 }
 
 const finishOf = ({ sql }: Database, { name, priority, projectId }: FairRules.RankedSet, order: string) =>
@@ -72,8 +90,7 @@ const readRanks = (
   const { sql } = database
   const parts = wanted.map(
     ({ set }, position) => sql`SELECT ${sql.literal(String(position))} AS position,
-      ${lowest(database, set, false)} AS waiting,
-      ${set._tag === "Limit" ? sql.literal("NULL") : lowest(database, set, true)} AS of_route,
+      ${lowest(database, set)} AS waiting, ${ofRoute(database, set)} AS of_route,
       ${finishOf(database, set, "DESC")} AS last, ${finishOf(database, set, "ASC")} AS least`,
   )
   return Effect.map(

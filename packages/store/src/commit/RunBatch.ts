@@ -230,7 +230,7 @@ export const make = <X>(
     const log = logKey(run.state.spec)
     const entry: Entry = { log, stored: run.state, run, entries: [], details: noDetails, unchecked }
     entries.set(log, entry)
-    if (run.state.spec.fairness !== null) routes().add(run.state.spec)
+    if (run.state.spec.fairness !== null) routes().add(run.state)
     return entry
   }
 

@@ -27,17 +27,17 @@ const flowsOf = (state: State.State, { name, priority, projectId }: RankedSet): 
   )
 
 const isIn =
-  (set: RankedSet, ofAnyAgent: boolean) =>
+  (set: RankedSet, ofAnyAgent?: { readonly version: string | null }) =>
   (run: RunState): boolean => {
     const { gate, spec } = run
     if (spec.projectId !== set.projectId || spec.priority !== set.priority) return false
     if (set._tag === "Limit") return LimitRules.behindOf(run) === set.limit
     return (
       gate === "runnable" &&
-      run.version === null &&
+      run.version === (ofAnyAgent ?? set.route).version &&
       spec.implementationKind === set.route.implementationKind &&
       spec.workerKey === set.route.workerKey &&
-      (ofAnyAgent || spec.agentId === set.route.agentId)
+      (ofAnyAgent !== undefined || spec.agentId === set.route.agentId)
     )
   }
 
@@ -49,6 +49,14 @@ const lowestRank = (state: State.State, isOfSet: (run: RunState) => boolean): nu
     Array.from(state.pending).flatMap(({ state: run }) => (run.rank > 0 && isOfSet(run) ? [run.rank] : [])),
   )
 
+/** The lowest rank of all agents of a route. A route of one version begins no lower than what goes to any version. */
+const ofRoute = (state: State.State, set: RankedSet): number | null => {
+  if (set._tag === "Limit") return null
+  const any = lowestRank(state, isIn(set, { version: null }))
+  const own = set.route.version === null ? any : lowestRank(state, isIn(set, set.route))
+  return any === null || own === null ? (any ?? own) : Math.max(any, own)
+}
+
 export const make = (state: State.State): FlowRows<never> => ({
   read: (wanted) =>
     Effect.sync(() =>
@@ -56,8 +64,8 @@ export const make = (state: State.State): FlowRows<never> => ({
         const flows = flowsOf(state, set)
         const finishes = flows.map(({ finish }) => finish)
         return {
-          waiting: lowestRank(state, isIn(set, false)),
-          ofRoute: set._tag === "Limit" ? null : lowestRank(state, isIn(set, true)),
+          waiting: lowestRank(state, isIn(set)),
+          ofRoute: ofRoute(state, set),
           last: finishes.length === 0 ? null : finishes.reduce((a, b) => Math.max(a, b)),
           least: lowest(finishes),
           finishes: new Map(

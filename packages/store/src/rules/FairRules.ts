@@ -6,7 +6,7 @@
  * moves it on by `service / weight`. A key that has none begins at the virtual time of the set, so it waits for one start of each other
  * key at most, and what a key has had before the others came does not count.
  *
- * A run that begins with the version of its parent has rank 0: it enters no set. A run that a worker has had before has rank 0, and goes before those that none has had. So has a run that has lost its place at a limit, while
+ * Runs of one version of workers are a set of their own. A run that a worker has had before has rank 0, and goes before those that none has had. So has a run that has lost its place at a limit, while
  * it is behind that limit, and a run without a key, unless ranked runs wait in its set: then all runs without a key share one turn.
  *
  * Source: docs/decisions/0105-fairness.md
@@ -25,7 +25,9 @@ export const firstRank = 1
 export const mostForgotten = 256
 
 /** The workers that may claim a run. */
-export type Route = Pick<RunSpec, "projectId" | "agentId" | "implementationKind" | "workerKey">
+export interface Route extends Pick<RunSpec, "projectId" | "agentId" | "implementationKind" | "workerKey"> {
+  readonly version: string | null
+}
 
 /** Runs of one priority that are ordered among each other. `name`: among those of its project. */
 export type RankedSet = {
@@ -35,7 +37,8 @@ export type RankedSet = {
 } & ({ readonly _tag: "Route"; readonly route: Route } | { readonly _tag: "Limit"; readonly limit: string })
 
 /**
- * A set as the store has it. `waiting`: the lowest rank of its runs, but 0; null where none has one. `ofRoute`: the same of all agents of its route.
+ * A set as the store has it. `waiting`: the lowest rank of its runs, but 0; null where none has one. `ofRoute`: the highest of those of all agents
+ * of its route, and of all that go to any version.
  * `last` and `least`: the largest and the smallest finish of its keys. `finishes`: those of the keys that were wanted, where there is one.
  */
 export interface SetRanks {
@@ -50,15 +53,23 @@ export interface SetRanks {
 export const keyOf = ({ fairness }: Pick<RunSpec, "fairness">): string => fairness?.key ?? ""
 
 /** Names a route in its project. */
-export const routeName = ({ agentId, implementationKind, workerKey }: Route): string =>
-  JSON.stringify([agentId, implementationKind, workerKey])
+export const routeName = ({ agentId, implementationKind, version, workerKey }: Route): string =>
+  JSON.stringify([agentId, implementationKind, workerKey, ...(version === null ? [] : [version])])
+
+export const routeOf = ({ spec, version }: Pick<RunState, "spec" | "version">): Route => {
+  const { agentId, implementationKind, projectId, workerKey } = spec
+  return { projectId, agentId, implementationKind, workerKey, version }
+}
 
 /** The set that a run enters with a rank; undefined for one that is in none, and for one that a worker has had before. */
 export const setOf = (state: RunState): RankedSet | undefined => {
   const { gate, spec, status } = state
-  if (status !== "pending" || state.version !== null || !isFresh(state)) return undefined
+  if (status !== "pending" || !isFresh(state)) return undefined
   const { priority, projectId } = spec
-  if (gate === "runnable") return { _tag: "Route", projectId, priority, name: routeName(spec), route: spec }
+  if (gate === "runnable") {
+    const route = routeOf(state)
+    return { _tag: "Route", projectId, priority, name: routeName(route), route }
+  }
   const limit = behindOf(state)
   return limit === null
     ? undefined
@@ -72,13 +83,15 @@ const losesPlace = (before: RunState, after: RunState): boolean => {
   return count === "open" || count === "stale"
 }
 
-/** Whether a run enters a set by this change: also where it moves from one limit to the next. */
+/** Whether a run enters a set by this change: also where it moves from one limit to the next, or to another version. */
 export const enters = (before: RunState, after: RunState): boolean =>
   after.status === "pending" &&
-  after.version === null &&
   isFresh(after) &&
   (after.gate === "runnable" || after.gate === "limited") &&
-  (before.status !== "pending" || before.gate !== after.gate || behindOf(before) !== behindOf(after)) &&
+  (before.status !== "pending" ||
+    before.gate !== after.gate ||
+    behindOf(before) !== behindOf(after) ||
+    (after.gate === "runnable" && before.version !== after.version)) &&
   !losesPlace(before, after)
 
 /** Where a key begins that has no run in the set. Where no run of an agent waits, others of its route may. */

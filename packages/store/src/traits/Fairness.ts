@@ -15,9 +15,7 @@ import type { WantedRanks } from "../rows/FlowRows.js"
 import type { AddedRun } from "../rows/StoredRun.js"
 
 /** A run, of which only the route and the priority matter. */
-interface Routed extends FairRules.Route {
-  readonly priority: number
-}
+type Routed = Pick<RunState, "spec" | "version">
 
 /**
  * The routes and priorities at which this process has met runs with a fairness key, so that a commit of other runs reads no ranks.
@@ -32,7 +30,8 @@ export interface Routes {
   readonly some: () => boolean
 }
 
-const routeOf = (run: Routed): string => `${run.projectId}/${run.priority}/${FairRules.routeName(run)}`
+const routeOf = (run: Routed): string =>
+  `${run.spec.projectId}/${run.spec.priority}/${FairRules.routeName(FairRules.routeOf(run))}`
 
 /** `most`: the largest number of routes; the one that was added first is removed. */
 export const makeRoutes = (most = 10_000): Routes => {
@@ -87,7 +86,7 @@ export const enter = <X>(runs: Commit, rows: RunRows<X>, routes: Routes): Fairne
 
   /** Whether a run is in a set, and has a key or shares the set with runs that have one. */
   const mayBeRanked = (state: RunState): boolean =>
-    (state.spec.fairness !== null || routes.has(state.spec)) && FairRules.setOf(state) !== undefined
+    (state.spec.fairness !== null || routes.has(state)) && FairRules.setOf(state) !== undefined
 
   const entryOf = ({ set }: WantedRanks, ranks: FairRules.SetRanks): Entry => {
     const before = entries.get(nameOf(set))
@@ -134,7 +133,7 @@ export const enter = <X>(runs: Commit, rows: RunRows<X>, routes: Routes): Fairne
     const entry = set && entries.get(nameOf(set))
     if (entry === undefined) return 0
     if (!isShared(entry)) {
-      if (entry.set._tag === "Route") routes.remove(state.spec)
+      if (entry.set._tag === "Route") routes.remove(state)
       return 0
     }
     const flow = entry.flows.get(FairRules.keyOf(state.spec))!
@@ -158,7 +157,7 @@ export const enter = <X>(runs: Commit, rows: RunRows<X>, routes: Routes): Fairne
     rank,
 
     rankNew: (added) => {
-      for (const { run } of added) if (run.state.spec.fairness !== null) routes.add(run.state.spec)
+      for (const { run } of added) if (run.state.spec.fairness !== null) routes.add(run.state)
       const isEntering = ({ run: { state } }: AddedRun): boolean => mayBeRanked(state)
       if (!routes.some() || !added.some(isEntering)) return Effect.succeed(added)
       return Effect.map(read(added.filter(isEntering).map(({ run }) => run.state)), () =>
