@@ -16,6 +16,7 @@ import * as InputRequests from "./Api/InputRequests.js"
 import * as Keys from "./Api/Keys.js"
 import * as Limits from "./Api/Limits.js"
 import * as Threads from "./Api/Threads.js"
+import * as Rollouts from "./Api/Rollouts.js"
 import * as Runs from "./Api/Runs.js"
 import * as Schedules from "./Api/Schedules.js"
 import * as Observe from "./Api/Observe.js"
@@ -75,6 +76,7 @@ export class Api extends empty
   .add(AgUi.group)
   .add(Threads.group)
   .add(Limits.group)
+  .add(Rollouts.group)
   .add(Workers.group)
   .add(Exchange.group)
   .add(Keys.group)

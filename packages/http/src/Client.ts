@@ -6,6 +6,7 @@ import type {
   Callbacks,
   ControlPlane,
   RefusedRows,
+  Rollouts,
   Schedules,
   Webhooks,
   WebhookSources,
@@ -38,6 +39,7 @@ export const layerWith = (
   | BulkOperations.BulkOperations
   | Callbacks.Callbacks
   | RefusedRows.RefusedRows
+  | Rollouts.Rollouts
   | Schedules.Schedules
   | Webhooks.Webhooks
   | WebhookSources.WebhookSources,
@@ -53,6 +55,7 @@ export const layerConfig: Layer.Layer<
   | BulkOperations.BulkOperations
   | Callbacks.Callbacks
   | RefusedRows.RefusedRows
+  | Rollouts.Rollouts
   | Schedules.Schedules
   | Webhooks.Webhooks
   | WebhookSources.WebhookSources,

@@ -41,6 +41,7 @@ import * as LongRequests from "./server/LongRequests.js"
 import * as Session from "./server/Session.js"
 import * as StreamTurns from "./server/StreamTurns.js"
 import * as RunPages from "./server/RunPages.js"
+import * as Rollouts from "./server/Rollouts.js"
 import * as Runs from "./server/Runs.js"
 import * as Bulk from "./server/Bulk.js"
 import * as Schedules from "./server/Schedules.js"
@@ -102,6 +103,7 @@ const handlers = Layer.mergeAll(
   Tokens.layer,
   Usage.layer,
   Limits.layer,
+  Rollouts.layer,
   Outbox.layer,
   Webhooks.layer,
   WebhookSources.layer,

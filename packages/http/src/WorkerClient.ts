@@ -6,6 +6,7 @@ import type {
   Callbacks,
   ControlPlane,
   RefusedRows,
+  Rollouts,
   Schedules,
   Webhooks,
   WebhookSources,
@@ -46,6 +47,7 @@ export const layerWith = (
   | BulkOperations.BulkOperations
   | Callbacks.Callbacks
   | RefusedRows.RefusedRows
+  | Rollouts.Rollouts
   | Schedules.Schedules
   | Webhooks.Webhooks
   | WebhookSources.WebhookSources,

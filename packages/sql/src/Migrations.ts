@@ -36,6 +36,7 @@ import webhooks from "./migrations/0023_Webhooks.js"
 import conversations from "./migrations/0024_Conversations.js"
 import webhookSources from "./migrations/0025_WebhookSources.js"
 import versions from "./migrations/0026_Versions.js"
+import rollouts from "./migrations/0027_Rollouts.js"
 import * as SqlDialect from "./SqlDialect.js"
 
 /** Migrations by number and name. */
@@ -68,6 +69,7 @@ export const all: Migrations = {
   "0024_Conversations": conversations,
   "0025_WebhookSources": webhookSources,
   "0026_Versions": versions,
+  "0027_Rollouts": rollouts,
 }
 
 /** The table that has the migrations of a database. */

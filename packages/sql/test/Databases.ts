@@ -39,6 +39,7 @@ export const execute = <A extends object = Record<string, unknown>>(
 
 /** Makes a database one of before workers had versions. */
 export const withoutVersions: ReadonlyArray<string> = [
+  "DROP TABLE rollouts",
   "DROP INDEX workers_by_version",
   "ALTER TABLE workers DROP COLUMN version",
   "ALTER TABLE runs DROP COLUMN version_policy",

@@ -10,6 +10,7 @@ import {
   Leases,
   Limits,
   RequestSnapshot,
+  Rollouts,
   Run,
   RunLog,
   Runs,
@@ -166,6 +167,28 @@ const limits = Effect.gen(function* () {
   yield* remove(Limits.ofName("api"))
 })
 
+/** Calls the methods of `Rollouts`, and claims what they route. */
+const rollouts = Effect.gen(function* () {
+  const { get, remove, set } = yield* Rollouts.Rollouts
+  const [bulk, claims, registry, runs] = yield* Effect.all([
+    BulkOperations.BulkOperations,
+    Claims.Claims,
+    WorkerRegistry.WorkerRegistry,
+    Runs.Runs,
+  ])
+  const agentId = Ids.AgentId.make("rolled")
+  const fair = { agentId, implementationKind: "rolled", concurrencyKey: null, fairnessKey: "a" }
+  const worker = yield* registry.register({ implementationKind: "rolled", workerKey: "key", version: "2" })
+  yield* runs.submit(fair)
+  const { bulkId } = yield* set(agentId, { current: "1", ramp: { version: "2", percent: 50 } })
+  yield* set(agentId, { current: "2" })
+  yield* get(agentId)
+  yield* runs.submit(fair)
+  yield* TestRuns.eventually(bulk.get(bulkId), ({ status }) => status === "completed")
+  yield* claims.claim({ workerId: worker.id, limit: 2, leaseDuration: "10 seconds" })
+  yield* remove(agentId)
+})
+
 /** Calls every method of every port, in each variant that has its own statements. */
 export const everything = Effect.gen(function* () {
   const [registry, runs, claims, leases, log, conversations, access] = yield* Effect.all([
@@ -320,6 +343,7 @@ export const everything = Effect.gen(function* () {
   yield* bulk
   yield* webhooks
   yield* webhookSources
+  yield* rollouts
 
   const project = yield* access.getProject("default")
   const { key, token } = yield* access.createKey({ projectId: project.id, name: "key" })

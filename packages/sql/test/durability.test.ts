@@ -123,6 +123,7 @@ describe("a control plane on an SQLite file", () => {
         { name: "Conversations" },
         { name: "WebhookSources" },
         { name: "Versions" },
+        { name: "Rollouts" },
       ])
       const projects = yield* sql<{ readonly slug: string }>`SELECT slug FROM projects`
       deepStrictEqual(projects, [{ slug: "default" }])

@@ -166,6 +166,7 @@ describe("query plans of PostgreSQL", () => {
           "limits",
           "named_limits",
           "projects",
+          "rollouts",
           "runlease_migrations",
           "runlease_outbox_refused",
           "schedules",

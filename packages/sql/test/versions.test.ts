@@ -1,8 +1,19 @@
 /** Two versions of one agent on PostgreSQL: pinned runs wait, one version drains, and a move gives its runs to the other. */
 import { it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { BulkOperations, Executor, Interrupts, Runs, Step, Worker, type WorkerEvent } from "@runlease/core"
-import { Array, Effect, Either, Exit, Fiber, Layer, Scope, Stream } from "effect"
+import {
+  type BulkOperation,
+  BulkOperations,
+  Executor,
+  Interrupts,
+  Rollouts,
+  Runs,
+  Step,
+  Summaries,
+  Worker,
+  type WorkerEvent,
+} from "@runlease/core"
+import { Array, Context, Effect, Either, Exit, Fiber, Layer, type Redacted, Scope, Stream } from "effect"
 import * as Searches from "../../testkit/test/Searches.js"
 import { SqlControlPlane } from "../src/index.js"
 import * as PostgresDatabase from "./PostgresDatabase.js"
@@ -105,4 +116,42 @@ it.scopedLive(
       ),
     ),
   300_000,
+)
+
+const server = (url: Redacted.Redacted) => Layer.build(SqlControlPlane.layerPostgres({ url }))
+
+/** Waits, in real time, until the operation has ended. */
+const endOf = (id: BulkOperation.BulkId) =>
+  Effect.flatMap(BulkOperations.BulkOperations, (bulks) =>
+    Effect.repeat(Effect.zipLeft(bulks.get(id), PostgresDatabase.breath), {
+      until: ({ status }) => status === "completed",
+    }),
+  )
+
+it.scopedLive("no run stays with a former version of a rollout that changes while two servers submit", () =>
+  Effect.gen(function* () {
+    const url = yield* PostgresDatabase.url
+    const servers = yield* Effect.all([server(url), server(url)])
+    const [one, two] = servers
+    const set = (context: (typeof servers)[number], current: string) =>
+      Context.get(context, Rollouts.Rollouts).set("payer", { current })
+    yield* set(one, "1")
+    // The other server learns of the first rollout.
+    yield* Effect.repeat(Effect.zipLeft(submit(1, {}), PostgresDatabase.breath).pipe(Effect.provide(two)), {
+      until: ([runId]) =>
+        Effect.map(Context.get(two, Runs.Runs).get(runId!), ({ version }) => version === "1"),
+    })
+    const submitting = yield* Effect.forkAll(
+      servers.map((context) => Effect.forever(submit(3, {})).pipe(Effect.provide(context))),
+    )
+    for (const change of Array.range(2, 4)) {
+      const context = servers[change % 2]!
+      const { bulkId } = yield* set(context, String(change))
+      yield* Effect.provide(endOf(bulkId), context)
+      const found = yield* Context.get(context, Summaries.Summaries).versions
+      const pending = found.flatMap((one) => (one.pending > 0 ? [one.version] : []))
+      deepStrictEqual(pending, [String(change)])
+    }
+    yield* Fiber.interrupt(submitting)
+  }),
 )

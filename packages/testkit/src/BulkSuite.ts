@@ -5,6 +5,7 @@ import type { Layer } from "effect"
 import * as Actions from "./bulk/Actions.js"
 import * as Moves from "./bulk/Moves.js"
 import * as Operations from "./bulk/Operations.js"
+import * as Rollouts from "./bulk/Rollouts.js"
 import * as Trials from "./bulk/Trials.js"
 import * as TestRuns from "./TestRuns.js"
 
@@ -22,5 +23,6 @@ export const suite = (name: string, layer: Layer.Layer<StorePorts | ControlPlane
     Moves.declare(test)
     Operations.declare(test)
     Trials.declare(test)
+    Rollouts.declare(test)
   })
 }

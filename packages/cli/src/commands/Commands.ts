@@ -22,6 +22,7 @@ const modules = {
   tell: () => import("./TellCommand.js"),
   workers: () => import("./WorkersCommand.js"),
   limits: () => import("./LimitsCommand.js"),
+  rollout: () => import("./RolloutCommand.js"),
   webhooks: () => import("./WebhooksCommand.js"),
   "webhook-sources": () => import("./WebhookSourcesCommand.js"),
   outbox: () => import("./OutboxCommand.js"),

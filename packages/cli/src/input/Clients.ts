@@ -9,6 +9,7 @@ import type {
   Callbacks,
   ControlPlane,
   RefusedRows,
+  Rollouts,
   Schedules,
   Webhooks,
   WebhookSources,
@@ -26,6 +27,7 @@ export type Ports =
   | Callbacks.Callbacks
   | RunTokens.RunTokens
   | RefusedRows.RefusedRows
+  | Rollouts.Rollouts
   | Schedules.Schedules
   | Webhooks.Webhooks
   | WebhookSources.WebhookSources

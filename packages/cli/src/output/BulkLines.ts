@@ -25,6 +25,7 @@ const verbs: Readonly<Record<BulkOperation.BulkAction, readonly [done: string, s
   label: ["labelled", "had the labels"],
   trial: ["submitted for the trial", "had not ended"],
   move: ["moved", "had ended or another version"],
+  route: ["sent to another version", "go there already"],
 }
 
 /** What an operation has done so far, as a part of a sentence. */

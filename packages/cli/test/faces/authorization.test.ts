@@ -9,6 +9,7 @@ import {
   RequestSnapshot,
   Schedules,
   Webhooks,
+  Rollouts,
   WebhookSources,
 } from "@runlease/core"
 import { JumpClock } from "@runlease/testkit"
@@ -111,6 +112,9 @@ const makeNames = (own: Project, endpoint: Endpoint, name: string) =>
           ),
         )
       : { endpoint: "no-endpoint", delivery: "no-delivery" }
+    // The other endpoints have an agent without one.
+    const rolled = endpoint.name.startsWith("rollouts.") ? `rolled-${name}` : undefined
+    if (rolled !== undefined) yield* (yield* Rollouts.Rollouts).set(rolled, { current: "1" })
     // A project has so many sources at most.
     const source = `source-${name}`
     if (endpoint.name.startsWith("webhookSources.")) {
@@ -124,7 +128,7 @@ const makeNames = (own: Project, endpoint: Endpoint, name: string) =>
       conversation: run.conversationId,
       worker: own.holder,
       key: key.id,
-      agent: agentId,
+      agent: rolled ?? agentId,
       thread: `thread-${name}`,
       schedule: schedule.id,
       bulk: bulk.id,

@@ -95,6 +95,7 @@ describe("the description of the API", () => {
       "Threads",
       "AI SDK",
       "Limits",
+      "Rollouts",
       "Workers",
       "Exchange",
       "Projects and keys",

@@ -21,7 +21,10 @@ export type BulkId = typeof BulkId.Type
  * What becomes of each run: it is cancelled; it is submitted once more with what it had recorded, where it has ended; its labels change; a pinned one
  * moves to another version of workers; one that has ended is forked into a run of a trial.
  */
-export const BulkAction = Schema.Literal("cancel", "retry", "label", "move", "trial")
+const NewBulkAction = Schema.Literal("cancel", "retry", "label", "move", "trial")
+
+/** `route`: the change of a rollout brings the runs of its agent to their versions. */
+export const BulkAction = Schema.Literal(...NewBulkAction.literals, "route")
 export type BulkAction = typeof BulkAction.Type
 
 /** `running`: some runs are left. `completed`: none are. `aborted`: it was stopped before its end, and what it has done stays. */
@@ -33,11 +36,11 @@ export const maxRunIds = 1000
 
 const searchText = Ids.StorableText.pipe(Schema.minLength(1), Schema.maxLength(200))
 
-/** The version of a pinned run: that of workers, or empty for workers without one. */
-const PinnedVersion = Schema.Union(Schema.Literal(""), Ids.visibleText(128))
+/** The version of workers to which a run goes, or empty for workers without one. */
+export const RunVersion = Schema.Union(Schema.Literal(""), Ids.visibleText(128))
 
 /** From which version pinned runs move to which. */
-export const VersionMove = Schema.Struct({ from: PinnedVersion, to: PinnedVersion })
+export const VersionMove = Schema.Struct({ from: RunVersion, to: RunVersion })
 export type VersionMove = typeof VersionMove.Type
 
 /**
@@ -78,7 +81,7 @@ export type BulkFilter = typeof BulkFilter.Type
  * run, and counts what it would do. `idempotencyKey`: a repeat with the same key returns the first operation.
  */
 export const NewBulk = Schema.Struct({
-  action: BulkAction,
+  action: NewBulkAction,
   filter: Schema.optional(BulkFilter),
   all: Schema.optional(Schema.Boolean),
   runIds: Schema.optional(Schema.Array(Ids.RunId)),
@@ -108,7 +111,7 @@ const instant = Schema.DateTimeUtcFromNumber
  *
  * `filter` is null where `named` runs were named one by one. `searched`: the runs that it has looked at so far. `matched`: those of them that the filter
  * finds, which are the sum of the next three. `done`: those that the action has changed, or would change in a dry run. `skipped`: those
- * that had ended before (`cancel`), have not ended (`retry`, `trial`), had the labels already (`label`), or have ended or another version (`move`). `failed`: those that refused it;
+ * that had ended before (`cancel`), have not ended (`retry`, `trial`), had the labels already (`label`), or have ended or another version (`move`), or go there already (`route`). `failed`: those that refused it;
  * `failures` are the first ten of them. `cursor`: where it continues, null at its end.
  */
 export const BulkOperation = Schema.Struct({

@@ -2,7 +2,7 @@
  * The control plane as a server uses it: every project's ports, and whether the store is up.
  *
  * The ports themselves (`Claims`, `Leases`, `Limits`, `RunLog`, `Runs`, `WorkerRegistry`, `Conversations`, `RefusedRows`, `Schedules`,
- * `BulkOperations`, `Statistics`, `Summaries`, `Webhooks`, `WebhookSources`) are each bound to one project, so that ids of another project do not
+ * `BulkOperations`, `Rollouts`, `Statistics`, `Summaries`, `Webhooks`, `WebhookSources`) are each bound to one project, so that ids of another project do not
  * exist for its users.
  */
 import { Context, type Duration, Effect, Layer } from "effect"
@@ -16,6 +16,7 @@ import type { Leases } from "./Leases.js"
 import type { Limits } from "./Limits.js"
 import * as PayloadCheck from "./PayloadCheck.js"
 import type { RefusedRows } from "./RefusedRows.js"
+import type { Rollouts } from "./Rollouts.js"
 import type { RunLog } from "./RunLog.js"
 import type { Runs } from "./Runs.js"
 import type { Schedules } from "./Schedules.js"
@@ -35,6 +36,7 @@ export type StorePorts =
   | ProjectPorts
   | BulkOperations
   | RefusedRows
+  | Rollouts
   | Schedules
   | Statistics
   | Summaries

@@ -391,7 +391,18 @@ const projectLimit = {
   waiting: 0,
 }
 
-/** Examples of the endpoints that show runs and workers. */
+const setRollout = { current: "1.4.0", ramp: { version: "1.5.0", percent: 10 }, version_policy: "latest" }
+
+const rollout = {
+  agent_id: "writer",
+  ...setRollout,
+  bulk_id: "01a20000-0000-7000-8000-000000000021",
+  created_by: "01a20000-0000-7000-8000-000000000022",
+  created_at: submittedAt,
+  updated_at: submittedAt,
+}
+
+/** Examples of the endpoints that show runs and workers, and of rollouts. */
 const ofObserve = {
   "observe.statistics": {
     answer: {
@@ -405,6 +416,9 @@ const ofObserve = {
       agents: [{ agent_id: "writer", ...activity }],
     },
   },
+  "rollouts.setRollout": { sent: setRollout, answer: { rollout } },
+  "rollouts.getRollout": { answer: { rollout } },
+  "rollouts.removeRollout": { answer: { deleted: true, bulk_id: rollout.bulk_id } },
   "observe.attention": { answer: attention },
   "observe.runSummaries": { answer: { ...page([pending, running]), searched: null } },
   "observe.runCounts": {

@@ -83,7 +83,7 @@ const mostRead = 10 * Model.maxRunIds
 /** A bulk operation to be made. */
 export const NewBulk = fieldsOf<typeof Model.NewBulk.Type>()(
   renamed({
-    action: Model.BulkAction.annotations({
+    action: Model.NewBulk.fields.action.annotations({
       description:
         "`cancel`: the run is cancelled. `retry`: a run that has ended is submitted once more, and begins with what failed. `label`: its labels change. `move`: a pinned run moves to another version of workers. `trial`: a run that has ended is forked into a run of a trial",
     }),

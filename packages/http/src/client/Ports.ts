@@ -10,6 +10,7 @@ import {
   Leases as LeasesPort,
   Limits as LimitsPort,
   RefusedRows as RefusedRowsPort,
+  Rollouts as RolloutsPort,
   RunLog as RunLogPort,
   Runs as RunsPort,
   Schedules as SchedulesPort,
@@ -30,6 +31,7 @@ import * as Exchange from "./Exchange.js"
 import * as Leases from "./Leases.js"
 import * as Limits from "./Limits.js"
 import * as RefusedRows from "./RefusedRows.js"
+import * as Rollouts from "./Rollouts.js"
 import * as RunLog from "./RunLog.js"
 import * as Runs from "./Runs.js"
 import * as Schedules from "./Schedules.js"
@@ -53,6 +55,7 @@ export type Provided =
   | BulkPort.BulkOperations
   | CallbacksPort.Callbacks
   | RefusedRowsPort.RefusedRows
+  | RolloutsPort.Rollouts
   | SchedulesPort.Schedules
   | WebhooksPort.Webhooks
   | WebhookSourcesPort.WebhookSources
@@ -80,6 +83,7 @@ export const layerWith = <More>(
     Layer.effect(LeasesPort.Leases, Leases.make),
     Layer.effect(LimitsPort.Limits, Limits.make),
     Layer.effect(RefusedRowsPort.RefusedRows, RefusedRows.make),
+    Layer.effect(RolloutsPort.Rollouts, Rollouts.make),
     Layer.effect(RunLogPort.RunLog, RunLog.make),
     Layer.effect(RunsPort.Runs, Runs.make),
     Layer.effect(BrowserTokensPort.BrowserTokens, BrowserTokens.make),

@@ -8,6 +8,7 @@ import type {
   Leases,
   Limits,
   Page,
+  Rollouts,
   Run,
   RunLog,
   Runs,
@@ -40,6 +41,8 @@ export type VerdictError =
   | Limits.InvalidLimit
   | Limits.LimitNotFound
   | Page.InvalidCursor
+  | Rollouts.InvalidRollout
+  | Rollouts.RolloutNotFound
   | Run.LeaseLost
   | Run.RunEnded
   | Run.RunNotFound
@@ -94,6 +97,7 @@ export interface About<E = never> {
   readonly endpointId?: string | undefined
   readonly deliveryId?: string | undefined
   readonly sourceName?: string | undefined
+  readonly agentId?: string | undefined
   readonly readRun?: Effect.Effect<Run.Run, E> | undefined
 }
 

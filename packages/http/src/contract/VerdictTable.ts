@@ -8,6 +8,7 @@ import {
   Leases,
   Limits,
   Page,
+  Rollouts,
   Run,
   RunLog,
   Runs,
@@ -108,6 +109,13 @@ export const verdicts: { readonly [T in Tag]: Verdict<ErrorOf<T>> } = {
       Effect.succeed(new WebhookSources.SourceNotFound({ name: sourceName })),
   },
   InvalidSource: ofField("invalid_webhook_source", WebhookSources.InvalidSource),
+  RolloutNotFound: {
+    status: 404,
+    codes: ["rollout_not_found"],
+    encode: ({ message }) => ({ error: "rollout_not_found", detail: message, field: "agent_id" }),
+    decode: (_, { agentId = "" }) => Effect.succeed(new Rollouts.RolloutNotFound({ agentId })),
+  },
+  InvalidRollout: ofField("invalid_rollout", Rollouts.InvalidRollout),
   SecretsUnavailable: {
     status: 422,
     codes: ["secrets_unavailable"],

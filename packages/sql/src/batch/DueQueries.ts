@@ -85,7 +85,7 @@ export const readDue = (
 /**
  * When the next lease lapses, wait expires, delay ends, limit of time is reached or limit of concurrency is looked at, and when the next
  * schedule ticks; null when none does. Whether a bulk operation has runs left, whether some limit with a name has agents, whether
- * the outbox has a row, and whether there is an endpoint of a webhook; when the next message to one is due.
+ * the outbox has a row, and whether there is an endpoint of a webhook, and a rollout; when the next message to one is due.
  */
 export const nextDue = ({
   sql,
@@ -98,6 +98,7 @@ export const nextDue = ({
       readonly named: number | null
       readonly outbox: number | null
       readonly endpoints: number | null
+      readonly rollouts: number | null
       readonly deliveries: number | null
     }>`
       SELECT MIN(due) AS due, (
@@ -111,6 +112,8 @@ export const nextDue = ({
       ) AS outbox, (
         SELECT 1 FROM webhook_endpoints LIMIT 1
       ) AS endpoints, (
+        SELECT 1 FROM rollouts LIMIT 1
+      ) AS rollouts, (
         SELECT next_at FROM webhook_deliveries WHERE next_at IS NOT NULL ORDER BY next_at LIMIT 1
       ) AS deliveries FROM (
         SELECT due FROM (
@@ -151,6 +154,7 @@ export const nextDue = ({
       named: row?.named != null,
       outbox: row?.outbox != null,
       endpoints: row?.endpoints != null,
+      rollouts: row?.rollouts != null,
       deliveries: row?.deliveries ?? null,
     }),
   )

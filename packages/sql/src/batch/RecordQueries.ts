@@ -89,6 +89,18 @@ export const rows =
           locked(sql`WHERE t.project_id = ${projectId} AND ${sql.literal(`t.${column}`)} = ${value}`),
         ),
 
+      shared: (refs) => {
+        const ids = refs.map(({ id, projectId }) => ({ id, project_id: projectId }))
+        const found = select(
+          database,
+          table,
+          sql`JOIN ${dialect.rows({ id: "text", project_id: "text" }, ids)} v
+            ON t.project_id = v.project_id AND t.id = v.id`,
+        )
+        const names = refs.map(({ id, projectId }) => `${name}/${projectId}/${id}`)
+        return Effect.zipRight(dialect.shareNames(names), found)
+      },
+
       ofProjects: (projectIds) =>
         select(
           database,

@@ -132,6 +132,9 @@ export interface Dialect {
   /** Locks names until the transaction ends: another transaction waits here for those it shares. */
   readonly lockNames: (names: ReadonlyArray<string>) => Effect.Effect<void, SqlError>
 
+  /** Like `lockNames`, but those that share a name so do not wait for each other. */
+  readonly shareNames: (names: ReadonlyArray<string>) => Effect.Effect<void, SqlError>
+
   /** The runs that each probe finds, best first, without those that another transaction is writing; they are locked. */
   readonly runnable: (
     probes: ReadonlyArray<RunRows.Probe>,

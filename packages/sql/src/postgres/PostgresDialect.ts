@@ -72,6 +72,22 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
     ) ${sql.literal(`probe_${index}`)}`
   }
 
+  const lockEach = (lock: "pg_advisory_xact_lock" | "pg_advisory_xact_lock_shared"): Dialect["lockNames"] => {
+    const locks = sql.literal(`SELECT ${lock}(key) FROM`)
+    return (names) =>
+      names.length === 0
+        ? Effect.void
+        : PostgresTransaction.holding(
+            Effect.asVoid(sql`${locks} (
+            SELECT DISTINCT hashtextextended(name, 0) AS key
+            FROM ${rows(
+              { name: "text" },
+              names.map((name) => ({ name })),
+            )} v ORDER BY key
+          ) AS locks`),
+          )
+  }
+
   const transactions = PostgresTransaction.make(sql, time, rows)
   return {
     ...transactions,
@@ -101,18 +117,8 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
     lockShared: (alias, key) => sql.literal(`ORDER BY ${key} FOR NO KEY UPDATE OF ${alias}`),
     lockFree: (alias) => sql.literal(`FOR UPDATE OF ${alias} SKIP LOCKED`),
     keep: (alias) => sql.literal(`FOR KEY SHARE OF ${alias}`),
-    lockNames: (names) =>
-      names.length === 0
-        ? Effect.void
-        : PostgresTransaction.holding(
-            Effect.asVoid(sql`SELECT pg_advisory_xact_lock(key) FROM (
-            SELECT DISTINCT hashtextextended(name, 0) AS key
-            FROM ${rows(
-              { name: "text" },
-              names.map((name) => ({ name })),
-            )} v ORDER BY key
-          ) AS locks`),
-          ),
+    lockNames: lockEach("pg_advisory_xact_lock"),
+    shareNames: lockEach("pg_advisory_xact_lock_shared"),
     // All of them see the database as it was before the first. Leases are locked in the order of their keys, as each statement
     // writes its own.
     write: (statements, exact = []) => {

@@ -24,7 +24,7 @@ import { SqlError } from "@effect/sql/SqlError"
 
 /**
  * Columns of rows `v`: what changes with each write of a lease. A budget may change by itself, since another run of its tree spends, and so may the limits, since
- * an agent gets one.
+ * an agent gets one. A rollout changes the version.
  */
 export const seenColumns = {
   seen_lease_epoch: "integer",
@@ -33,10 +33,18 @@ export const seenColumns = {
   seen_renewals: "integer",
   seen_budget: "text",
   seen_limits: "text",
+  seen_version: "text",
 } as const satisfies Columns
 
 /** The values of `seenColumns`, in their order. */
-export const seenValues = ({ budget, holder, latestEventId, leaseEpoch, limits }: RunState.RunState) =>
+export const seenValues = ({
+  budget,
+  holder,
+  latestEventId,
+  leaseEpoch,
+  limits,
+  version,
+}: RunState.RunState) =>
   [
     leaseEpoch,
     latestEventId,
@@ -44,6 +52,7 @@ export const seenValues = ({ budget, holder, latestEventId, leaseEpoch, limits }
     holder?.renewals ?? null,
     toJson(budget),
     toJson(limits),
+    version,
   ] as const
 
 export const seenRow = (state: RunState.RunState) => {
@@ -55,6 +64,7 @@ export const seenRow = (state: RunState.RunState) => {
     seen_renewals: values[3],
     seen_budget: values[4],
     seen_limits: values[5],
+    seen_version: values[6],
   }
 }
 

@@ -421,6 +421,15 @@ CREATE INDEX queue_runnable_by_agent
 CREATE INDEX queue_by_version ON queue (version, project_id) WHERE version IS NOT NULL;
 CREATE INDEX leases_by_version ON leases (project_id, version) WHERE version IS NOT NULL;
 CREATE INDEX waits_by_version ON waits (project_id, version) WHERE version IS NOT NULL;
+CREATE TABLE rollouts (
+      rollout_pk INTEGER PRIMARY KEY,
+      id TEXT NOT NULL,
+      project_id TEXT NOT NULL,
+      agent_id TEXT NOT NULL,
+      next_at INTEGER,
+      body TEXT NOT NULL,
+      UNIQUE (project_id, id)
+    );
 INSERT INTO runlease_migrations (migration_id, name) VALUES
   (1, 'ControlPlane'),
   (2, 'Counters'),
@@ -447,5 +456,6 @@ INSERT INTO runlease_migrations (migration_id, name) VALUES
   (23, 'Webhooks'),
   (24, 'Conversations'),
   (25, 'WebhookSources'),
-  (26, 'Versions');
+  (26, 'Versions'),
+  (27, 'Rollouts');
 `

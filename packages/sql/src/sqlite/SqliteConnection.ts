@@ -170,6 +170,7 @@ export const dialect = (
     lockFree: () => sql.literal(""),
     keep: () => sql.literal(""),
     lockNames: () => Effect.void,
+    shareNames: () => Effect.void,
     // Only found runs are read whole, since SQLite copies the rows that it limits.
     runnable: (probes) =>
       Effect.map(

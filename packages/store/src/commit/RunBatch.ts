@@ -9,6 +9,7 @@
 import type { LogEvent } from "@runlease/core/AgentEvent"
 import { DateTime, Duration, Effect, Iterable } from "effect"
 import * as FairRules from "../rules/FairRules.js"
+import * as RolloutRules from "../rules/RolloutRules.js"
 import * as WebhookRules from "../rules/WebhookRules.js"
 import * as LimitRules from "../rules/LimitRules.js"
 import type { RunState } from "../rules/RunState.js"
@@ -66,18 +67,21 @@ export const noteLimits = (memory: LimitsSeen, additions: number, found: LimitRu
 
 /**
  * What this process remembers from one commit to the next. `routes` is undefined until it has met a run with a fairness key. `pinned`: the last
- * search has found that a pending run is pinned.
+ * search has found that a pending run is pinned. `rolloutProjects`: the projects that may have rollouts.
  */
 export interface Memory {
   readonly leases: RememberedLeases
   readonly limitsSeen: LimitsSeen
   readonly webhookProjects: WebhookProjects
+  readonly rolloutProjects: Set<string>
   routes: Fairness.Routes | undefined
   pinned: boolean
 }
 
 export interface RunBatch<X> {
   readonly limitsSeen: LimitsSeen
+  /** The projects that may have rollouts. */
+  readonly rolloutProjects: Set<string>
   /** The instant of the commit. */
   readonly now: number
   readonly rows: RunRows<X>
@@ -174,7 +178,7 @@ export const make = <X>(
   memory: Memory,
   { handOver, now, remembered, runs, search }: Beginning<X>,
 ): RunBatch<X> => {
-  const { limitsSeen, leases, webhookProjects } = memory
+  const { limitsSeen, leases, rolloutProjects, webhookProjects } = memory
   const measured = StoreMetrics.ofCommit()
   const counters = CounterRows.make(now)
   const entries = new Map<string, Entry>()
@@ -345,11 +349,16 @@ export const make = <X>(
   const mayBeLimited = ({ state }: StoredRun): boolean =>
     state.limits !== null || limitsSeen.agents || limitsSeen.projects
 
+  const followsRollout = (state: RunState): boolean =>
+    rolloutProjects.has(state.spec.projectId) && RolloutRules.isFollowed(state)
+
   /** Hands runs that became runnable to claims that wait, the best first. The limits of their projects, and of these others, are locked. */
   const handRunnable = (others: ReadonlyArray<StoredRun> = []): Effect.Effect<void, X> =>
     Effect.gen(function* () {
       if (limitsSeen.projects) yield* limits().lockProjects([...stillRunnable(), ...others])
       for (const run of stillRunnable().sort(byPreference)) {
+        // A claim that searches looks at the rollout of its agent.
+        if (rolloutProjects.size > 0 && followsRollout(run.state)) continue
         const limited = mayBeLimited(run)
         if (limited && !limits().mayStart(run)) continue
         const claimed = handOver.offer(run, limited ? limits().project(run)?.limit : undefined)
@@ -509,6 +518,7 @@ export const make = <X>(
     rows,
     search,
     limitsSeen,
+    rolloutProjects,
     load,
     add,
     find,

@@ -248,6 +248,8 @@ export interface RunCommits<X> extends CommitQueue<ClaimSearch.Request, RunBatch
   readonly limitsSeen: RunBatch.LimitsSeen
   /** The projects that may have endpoints of webhooks. */
   readonly webhookProjects: WebhookProjects.WebhookProjects
+  /** The projects that may have rollouts. */
+  readonly rolloutProjects: Set<string>
 }
 
 /**
@@ -315,6 +317,7 @@ export const make = <X>(
       leases: makeRemembered(),
       limitsSeen: RunBatch.noLimitsSeen(),
       webhookProjects: WebhookProjects.make(),
+      rolloutProjects: new Set(),
       routes: undefined,
       pinned: false,
     }
@@ -331,6 +334,6 @@ export const make = <X>(
       isolates,
       unavailable,
     })
-    const { limitsSeen, webhookProjects } = memory
-    return Effect.map(queue, (commits) => ({ ...commits, limitsSeen, webhookProjects }))
+    const { limitsSeen, rolloutProjects, webhookProjects } = memory
+    return Effect.map(queue, (commits) => ({ ...commits, limitsSeen, rolloutProjects, webhookProjects }))
   })

@@ -9,7 +9,7 @@ import { isReserved } from "@runlease/core/StepRecord"
 import { Effect } from "effect"
 import * as RunTransitions from "../rules/RunTransitions.js"
 import * as KeysetPage from "../rows/KeysetPage.js"
-import { bulkOperations, schedules, webhookDeliveries, webhookEndpoints } from "../rows/Records.js"
+import { bulkOperations, rollouts, schedules, webhookDeliveries, webhookEndpoints } from "../rows/Records.js"
 import type { NamedWorker } from "../rows/RunRows.js"
 import type { ListedRuns, LogBounds, RunReads } from "../rows/RunStore.js"
 import * as MemoryCounters from "./MemoryCounters.js"
@@ -125,6 +125,7 @@ export const make = (state: State.State): RunReads<never> => ({
       named: MemoryLimits.scopedLimits(state).named,
       bulk: MemoryRecords.nextDue(state, bulkOperations) !== null,
       endpoints: MemoryRecords.tableOf(state, webhookEndpoints).rows.size > 0,
+      rollouts: MemoryRecords.tableOf(state, rollouts).rows.size > 0,
       deliveries: MemoryRecords.nextDue(state, webhookDeliveries),
     }
   }),

@@ -62,6 +62,13 @@ export const rows =
         ),
       ),
 
+    shared: (refs) =>
+      Effect.sync(() =>
+        all(state, table).filter(({ record }) =>
+          refs.some(({ id, projectId }) => record.id === id && record.projectId === projectId),
+        ),
+      ),
+
     ofProjects: (projectIds) =>
       Effect.sync(() => all(state, table).filter(({ record }) => projectIds.includes(record.projectId))),
 

@@ -29,12 +29,14 @@ import type { Reading } from "../rows/StoreReads.js"
 import * as BulkRules from "../rules/BulkRules.js"
 import * as ProjectEvents from "../rules/ProjectEvents.js"
 import * as LabelRules from "../rules/LabelRules.js"
+import * as RolloutRules from "../rules/RolloutRules.js"
 import { type RunState, toRun } from "../rules/RunState.js"
 import * as RunTransitions from "../rules/RunTransitions.js"
 import * as LabelOperation from "./LabelOperation.js"
 import * as LeaseOperations from "./LeaseOperations.js"
 import { maxLength } from "./RecordReads.js"
 import * as Retry from "./Retry.js"
+import * as StoreRollouts from "./StoreRollouts.js"
 import * as Submit from "./Submit.js"
 import * as SubmitRequest from "./SubmitRequest.js"
 import { type Seed, unseeded } from "./SubmitRequest.js"
@@ -138,9 +140,10 @@ interface Targets extends Pick<BulkRules.Part, "from" | "to" | "runIds" | "searc
 }
 
 /** The keys that are left after the run that was looked at last. */
-const keysAfter = ({ action, from, to }: BulkRules.BulkRecord, last: RunKey | undefined) => {
+const keysAfter = (record: BulkRules.BulkRecord, last: RunKey | undefined) => {
+  const { from, to } = record
   if (last === undefined) return { from, to }
-  return action === "retry" ? { from: last + 1, to } : { from, to: last }
+  return BulkRules.isOldestFirst(record) ? { from: last + 1, to } : { from, to: last }
 }
 
 const decodeFilter = Schema.decodeSync(BulkFilter)
@@ -157,8 +160,8 @@ const ofFilter = <X>(
       least: record.from,
       before: record.to,
       limit: most,
-      // What is submitted again goes in its order. Claims take the oldest runs, and a cancellation stays out of their way.
-      oldestFirst: record.action === "retry",
+      // Claims take the oldest runs, and a cancellation stays out of their way.
+      oldestFirst: BulkRules.isOldestFirst(record),
     }
     const start = yield* startOf(rows.filters, projectId, filter, whole)
     const conditions = conditionsOf(filter, start)
@@ -308,19 +311,34 @@ const label = <X>(batch: RunBatch<X>, record: Record, targets: Targets): Effect.
   }))
 }
 
-/** Moves pinned runs to another version. A run that a worker holds refuses. */
-const move = <X>(batch: RunBatch<X>, record: Record, targets: Targets): Done => ({
-  targets,
-  verdicts: targets.targets.map(({ name, run }): BulkRules.Verdict => {
-    if (run === undefined) return notFound(name)
-    const moved = RunTransitions.moveVersion(run.state, record.move!, batch.now)
-    if (moved === undefined) return "skipped"
-    if (moved === "claimed")
-      return { runId: name, code: "run_claimed", message: "A worker holds it; drain that first" }
-    if (!record.dryRun) batch.apply(run, moved)
-    return "done"
-  }),
-})
+/** Moves runs of one version to another, but for those that a rollout routes. A run that a worker holds refuses. */
+const move = <X>(batch: RunBatch<X>, record: Record, targets: Targets): Effect.Effect<Done, X> =>
+  Effect.map(StoreRollouts.ofProjects(batch, new Set([record.projectId])), (rollouts) => ({
+    targets,
+    verdicts: targets.targets.map(({ name, run }): BulkRules.Verdict => {
+      if (run === undefined) return notFound(name)
+      const moved = RolloutRules.isMovable(rollouts, run.state)
+        ? RunTransitions.moveVersion(run.state, record.move!, batch.now)
+        : undefined
+      if (moved === undefined) return "skipped"
+      if (moved === "claimed")
+        return { runId: name, code: "run_claimed", message: "A worker holds it; drain that first" }
+      if (!record.dryRun) batch.apply(run, moved)
+      return "done"
+    }),
+  }))
+
+/** Brings runs to the versions that the rollouts of their agents have for them. */
+const route = <X>(batch: RunBatch<X>, record: Record, targets: Targets): Effect.Effect<Done, X> =>
+  Effect.map(StoreRollouts.ofProjects(batch, new Set([record.projectId])), (rollouts) => ({
+    targets,
+    verdicts: targets.targets.map(({ run }): BulkRules.Verdict => {
+      const routed = run && RolloutRules.reroute(rollouts, run.state)
+      if (routed === undefined) return "skipped"
+      batch.apply(run!, routed)
+      return "done"
+    }),
+  }))
 
 type Refusal = Submit.Refusal | Unseeded
 
@@ -410,12 +428,14 @@ const act = <X>(
     case "trial":
       return retry(batch, record, targets, seeds)
     case "move":
-      return Effect.sync(() => move(batch, record, targets))
+      return move(batch, record, targets)
+    case "route":
+      return route(batch, record, targets)
   }
 }
 
 /** The most runs of a part. A run that is submitted again brings a request with it. */
-const mostOf = { cancel: 256, label: 256, move: 256, retry: 64, trial: 64 } as const
+const mostOf = { cancel: 256, label: 256, move: 256, route: 256, retry: 64, trial: 64 } as const
 
 /** The most runs of a part while others use the store: a claim waits a few milliseconds for it. */
 const mostBeside = 32

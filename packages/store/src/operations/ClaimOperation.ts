@@ -18,7 +18,9 @@ import { toClaimed } from "../rules/RunState.js"
 import { isClaimable, isRunnable, mayHaveSession } from "../rules/Transition.js"
 import * as RunTransitions from "../rules/RunTransitions.js"
 import * as LimitRules from "../rules/LimitRules.js"
+import * as RolloutRules from "../rules/RolloutRules.js"
 import * as ClaimSearch from "../commit/ClaimSearch.js"
+import * as StoreRollouts from "./StoreRollouts.js"
 import * as Sweeper from "./Sweeper.js"
 import type { RunBatch } from "../commit/RunBatch.js"
 import type { RunOperation, RunCommits } from "../commit/RunCommits.js"
@@ -128,15 +130,16 @@ const isStale = <X>(batch: RunBatch<X>, assigned: ReadonlyArray<ClaimSearch.Assi
   return false
 }
 
-/** `blocked`: the requests for whose runs the limit of the project had no room. */
+/** `blocked`: the requests for whose runs the limit of the project had no room. `rollouts`: those of the projects; undefined for none. */
 interface ClaimedRuns {
+  readonly rollouts: RolloutRules.Rollouts | undefined
   readonly runs: Map<Request, Array<TakenRun>>
   readonly blocked: Set<Request>
 }
 
 /**
- * Claims these runs. Those that have a limit without room, or are not under that of their agent yet, are put behind it; returns how many.
- * Those whose project has no room stay as they are.
+ * Claims these runs. Those that have a limit without room, or are not under that of their agent yet, are put behind it, and those that their
+ * rollout has for another version go there; returns how many. Those whose project has no room stay as they are.
  */
 const take = <X>(
   batch: RunBatch<X>,
@@ -145,8 +148,17 @@ const take = <X>(
 ): number => {
   let putBack = 0
   for (const { request, run } of assigned) {
-    const current = batch.add(run)
+    let current = batch.add(run)
     if (!isClaimable(current.state, batch.now)) continue
+    const { rollouts } = claimed
+    const version = rollouts === undefined ? undefined : RolloutRules.versionAtClaim(rollouts, current.state)
+    if (version !== undefined && version !== current.state.version) {
+      current = batch.apply(current, RunTransitions.route(current.state, version))
+      if (version !== request.version) {
+        putBack += 1
+        continue
+      }
+    }
     // This commit may have let another worker claim it and hand it back.
     if (current.state.version !== null && current.state.version !== request.version) continue
     const limits = batch.mayBeLimited(current) ? batch.limits() : undefined
@@ -180,9 +192,12 @@ const left = (request: Request, { runs }: ClaimedRuns): Request => {
   return { ...request, limit, ahead: Math.min(request.ahead, limit) }
 }
 
+/** The most searches of a commit while runs go to the versions of their rollouts. The claims that want more look again later. */
+const mostRoutings = 16
+
 /**
  * Claims the runs of an assignment. While a limit has no room for one of them, that run is put behind it and the requests search again:
- * a place was granted for it, so a search is paid for by an admission.
+ * a place was granted for it, so a search is paid for by an admission. So they do where a run goes to another version, a few times.
  */
 const takeWithLimits = <X>(
   batch: RunBatch<X>,
@@ -190,9 +205,11 @@ const takeWithLimits = <X>(
   requests: ReadonlyArray<Request>,
   assigned: ReadonlyArray<ClaimSearch.Assignment>,
   claimed: ClaimedRuns,
+  searches = 0,
 ): Effect.Effect<void, X> =>
   Effect.flatMap(batch.limits().lock(assigned.flatMap(({ run }) => batch.limits().limitsOf(run))), () => {
     if (take(batch, assigned, claimed) === 0) return Effect.void
+    if (claimed.rollouts !== undefined && searches >= mostRoutings) return Effect.void
     const wanting = new Map(requests.map((request) => [left(request, claimed), request]))
     const origin = (request: Request): Request => wanting.get(request)!
     return batch.flush().pipe(
@@ -200,7 +217,7 @@ const takeWithLimits = <X>(
       Effect.flatMap((found) => {
         const again = ClaimSearch.assign([...wanting.keys()], (each) => plan.runnable(origin(each), found))
         const ofRequests = again.map(({ request, run }) => ({ request: origin(request), run }))
-        return takeWithLimits(batch, plan, requests, ofRequests, claimed)
+        return takeWithLimits(batch, plan, requests, ofRequests, claimed, searches + 1)
       }),
     )
   })
@@ -229,9 +246,16 @@ const claimAll = Effect.fnUntraced(function* <X>(
     yield* batch.flush()
     assigned = assign(yield* batch.rows.search(plan.search))
   }
-  const claims: ClaimedRuns = { runs: new Map(), blocked: new Set() }
+  const ofRollouts = new Set<string>()
+  if (batch.rolloutProjects.size > 0 && assigned.length > 0) {
+    for (const { worker } of first) {
+      if (batch.rolloutProjects.has(worker.projectId)) ofRollouts.add(worker.projectId)
+    }
+  }
+  const rollouts = ofRollouts.size === 0 ? undefined : yield* StoreRollouts.ofProjects(batch, ofRollouts)
+  const claims: ClaimedRuns = { runs: new Map(), blocked: new Set(), rollouts }
   for (const request of first) claims.runs.set(request, [])
-  if (assigned.some(({ run }) => batch.mayBeLimited(run))) {
+  if (rollouts !== undefined || assigned.some(({ run }) => batch.mayBeLimited(run))) {
     yield* takeWithLimits(batch, plan, first, assigned, claims)
   } else take(batch, assigned, claims)
   const { blocked, runs: claimed } = claims

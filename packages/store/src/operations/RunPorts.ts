@@ -13,6 +13,7 @@ import { Leases } from "@runlease/core/Leases"
 import { Limits } from "@runlease/core/Limits"
 import * as LogFilter from "@runlease/core/LogFilter"
 import { keysOf } from "@runlease/core/Page"
+import { Rollouts } from "@runlease/core/Rollouts"
 import { EventId, RunNotFound } from "@runlease/core/Run"
 import {
   defaultReadLimit,
@@ -43,6 +44,7 @@ import * as LeaseCallbacks from "./LeaseCallbacks.js"
 import * as LeaseOperations from "./LeaseOperations.js"
 import * as SealedAnswers from "./SealedAnswers.js"
 import * as StoreLimits from "./StoreLimits.js"
+import * as StoreRollouts from "./StoreRollouts.js"
 import * as StoreRuns from "./StoreRuns.js"
 import * as StoreSchedules from "./StoreSchedules.js"
 import * as StoreWebhooks from "./StoreWebhooks.js"
@@ -168,7 +170,16 @@ export const make = <X>(
   (
     projectId: Ids.ProjectId,
   ) => Context.Context<
-    BulkOperations | Claims | Leases | Limits | RunLog | Runs | Schedules | Webhooks | WebhookSources
+    | BulkOperations
+    | Claims
+    | Leases
+    | Limits
+    | Rollouts
+    | RunLog
+    | Runs
+    | Schedules
+    | Webhooks
+    | WebhookSources
   >,
   never,
   Scope.Scope
@@ -185,12 +196,14 @@ export const make = <X>(
     const schedules = StoreSchedules.make(store, commits)
     const bulk = bulkPort(store, commits, wakeups)
     const webhooks = StoreWebhooks.make(store, commits, wakeups, secrets)
+    const rollouts = StoreRollouts.make(store, commits, wakeups)
     const sources = StoreWebhookSources.make(store, commits, secrets)
     return (projectId) => {
       const ownRuns = runs(projectId)
       return Context.make(Claims, claims(projectId)).pipe(
         Context.add(Leases, LeaseCallbacks.over(leases(projectId), ownRuns, access, projectId)),
         Context.add(Limits, limits(projectId)),
+        Context.add(Rollouts, rollouts(projectId)),
         Context.add(RunLog, runLog(projectId)),
         Context.add(Runs, ownRuns),
         Context.add(Schedules, schedules(projectId)),

@@ -17,7 +17,9 @@ import {
   type TooManyPending,
 } from "@runlease/core/Runs"
 import { Effect, Either } from "effect"
+import type { RecordRef } from "../rows/Records.js"
 import * as LabelRules from "../rules/LabelRules.js"
+import * as RolloutRules from "../rules/RolloutRules.js"
 import { type ChildSpec, type RunState, toRun } from "../rules/RunState.js"
 import { eventId } from "../rules/Transition.js"
 import type { AddedRun } from "../rows/StoredRun.js"
@@ -35,6 +37,7 @@ import {
   type SubmittedDetails,
 } from "../rows/RunRows.js"
 import * as Debounce from "./Debounce.js"
+import * as StoreRollouts from "./StoreRollouts.js"
 import * as SubmitLimits from "./SubmitLimits.js"
 import * as Multitask from "./Multitask.js"
 import {
@@ -102,6 +105,7 @@ interface Found {
   details: ReadonlyMap<RunKey, SubmittedDetails>
   histories: ReadonlyMap<string, ConversationMessages["messages"]>
   limits: SubmitLimits.Read | undefined
+  rollouts: RolloutRules.Rollouts | undefined
 }
 
 /** The submissions of one commit: what was found for them, and the new runs that they have become so far. */
@@ -209,11 +213,13 @@ const read = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>): Effect.E
     details: new Map(),
     histories: new Map(),
     limits: undefined,
+    rollouts: undefined,
   }
   const debounced: Array<Request> = []
   const looking: Array<Request> = []
   const sharing: Array<Request> = []
   const ofConversations: Array<Request> = []
+  const ofRollouts: Array<RecordRef> = []
   let names = false
   // A submission that names no limit may have one, by its agent.
   let hasLimits = batch.limitsSeen.agents || batch.limitsSeen.named || !batch.limitsSeen.read
@@ -222,6 +228,9 @@ const read = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>): Effect.E
     // A new conversation has no other runs.
     const shares = concurrencyKey !== undefined || conversationId !== undefined
     if (debounce !== undefined) debounced.push(request)
+    if (batch.rolloutProjects.size > 0 && batch.rolloutProjects.has(request.projectId)) {
+      ofRollouts.push({ projectId: request.projectId, id: request.submission.agentId })
+    }
     if (multitask !== undefined && shares && Multitask.inspectsLane(request)) looking.push(request)
     if (shares) sharing.push(request)
     if (conversationId !== undefined) ofConversations.push(request)
@@ -229,8 +238,11 @@ const read = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>): Effect.E
     hasLimits ||= request.submission.limits !== undefined || request.submission.concurrencyLimit !== undefined
   }
   // Nothing is read for submissions that name nothing.
-  if (!names && !hasLimits && debounced.length === 0 && sharing.length === 0) return Effect.succeed(found)
+  const namesNothing = !names && !hasLimits && debounced.length === 0 && sharing.length === 0
+  if (namesNothing && ofRollouts.length === 0) return Effect.succeed(found)
   return Effect.gen(function* () {
+    // A commit that sets a rollout locks its agent first too.
+    if (ofRollouts.length > 0) found.rollouts = yield* StoreRollouts.ofAgents(batch, ofRollouts)
     if (debounced.length > 0) found.debounced = yield* Debounce.read(debounced, batch)
     if (looking.length > 0) found.lanes = yield* readLanes(looking, batch)
     if (names) yield* readNamed(requests, found, batch)
@@ -289,7 +301,7 @@ const parentOf = <X>(submissions: Submissions<X>, request: Request): Parent | un
       rootRunId: parent.details.rootRunId,
       labels: parent.details.labels,
       versionPolicy: state?.spec.versionPolicy ?? null,
-      version: state?.version ?? null,
+      version: state?.spec.versionPolicy === "pinned" ? state.version : null,
     }
   )
 }
@@ -422,7 +434,11 @@ const accept = <X, R extends Request, E>(
     }
   }
   const position = child === undefined ? null : child.right
-  const place = { ...enterLane(submissions, request), ...limits, child: position }
+  const { projectId, runId, submission } = request
+  const rollout =
+    found.rollouts &&
+    RolloutRules.beginningOf(found.rollouts, { projectId, runId, agentId: submission.agentId })
+  const place = { ...enterLane(submissions, request), ...limits, child: position, rollout }
   const run = newRun(request, snapshot.right, parent, place, labels, batch.now)
   accepted.set(logKey(request), run)
   added.push(run)

@@ -14,6 +14,7 @@ import { limitsOf } from "@runlease/core/TimeLimits"
 import * as TraceContext from "@runlease/core/TraceContext"
 import { Array as Arr, DateTime, Effect, type Tracer } from "effect"
 import * as RetryEvent from "../rules/RetryEvent.js"
+import type * as RolloutRules from "../rules/RolloutRules.js"
 import type { ChildSpec, RunDetails, RunSpec } from "../rules/RunState.js"
 import type { Transition } from "../rules/Transition.js"
 import * as LimitPlaces from "../rules/LimitPlaces.js"
@@ -115,13 +116,17 @@ export interface Parent extends Pick<RunDetails, "parentRunId" | "rootRunId" | "
   readonly version: string | null
 }
 
-/** Where a new run is in its lane and in its tree, and the limits of its agent: those with names, and the one of all its runs. */
+/**
+ * Where a new run is in its lane and in its tree, and the limits of its agent: those with names, and the one of all its runs. `rollout`: what
+ * that of its agent gives it; undefined for none.
+ */
 export interface Place {
   readonly lane: string | null
   readonly behind: boolean
   readonly child: ChildSpec | null
   readonly ofAgent: ReadonlyArray<string>
   readonly governor: string | undefined
+  readonly rollout: ReturnType<typeof RolloutRules.beginningOf>
 }
 
 /**
@@ -178,7 +183,9 @@ export const newRun = (
   const { projectId, runId, seed, sent, submission } = request
   const { availableAt, debounce, limits: named } = submission
   const limit = submission.concurrencyLimit === undefined ? null : (limitOf(request)?.limit ?? null)
-  const isPinned = (submission.versionPolicy ?? parent.versionPolicy) === "pinned"
+  const { rollout } = place
+  const isPinned = (submission.versionPolicy ?? parent.versionPolicy ?? rollout?.versionPolicy) === "pinned"
+  const isDriven = submission.initialStatus === "running"
   const isLimited =
     limit !== null || named !== undefined || place.governor !== undefined || place.ofAgent.length > 0
   const submitted = RunTransitions.submit(
@@ -207,11 +214,11 @@ export const newRun = (
       child: place.child,
     },
     {
-      driven: submission.initialStatus === "running",
+      driven: isDriven,
       behind: place.behind,
       limits: isLimited ? limitsOfRun(limit, request, place) : null,
       budget: submission.budget,
-      version: isPinned ? parent.version : null,
+      version: (isPinned ? parent.version : null) ?? (isDriven ? null : (rollout?.version ?? null)),
       availableAt:
         debounce !== undefined
           ? DebounceRules.availableAt(debounce, { createdAt: now, now })

@@ -14,7 +14,7 @@ import * as Turns from "../commit/Turns.js"
 import { slowPoll, type Wakeups } from "../commit/Wakeups.js"
 import * as ClaimSearch from "../commit/ClaimSearch.js"
 import type { RunKey, StoredRun } from "../rows/RunRows.js"
-import { webhookEndpoints } from "../rows/Records.js"
+import { rollouts, webhookEndpoints } from "../rows/Records.js"
 import type { NextDue, RunStore } from "../rows/RunStore.js"
 import * as StoreReads from "../rows/StoreReads.js"
 import * as BulkParts from "./BulkParts.js"
@@ -139,6 +139,9 @@ export const run = <X>(
   const projects = Effect.mapError(reads.records(webhookEndpoints).projects, (error) =>
     unavailable("Sweep", error),
   )
+  const withRollouts = Effect.mapError(reads.records(rollouts).projects, (error) =>
+    unavailable("Sweep", error),
+  )
   /** Notes the projects that have endpoints, and wakes the sender of messages. */
   const lookAtWebhooks = (due: NextDue, now: number) =>
     Effect.gen(function* () {
@@ -148,6 +151,8 @@ export const run = <X>(
   const pause = Effect.gen(function* () {
     const { due, now } = yield* times
     yield* lookAtWebhooks(due, now)
+    // Another server may have set the first one of a project. A commit notes where a project has none any more.
+    if (due.rollouts) for (const id of yield* withRollouts) commits.rolloutProjects.add(id)
     // Another server may have set the first one. That there is none any more is for a commit to read, since a setting may be under way.
     if (due.named) addLimit(commits.limitsSeen, "named")
     const ofRuns = yield* pauseOf(due.runs, Effect.succeed(now), sweepNow)

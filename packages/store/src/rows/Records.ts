@@ -1,6 +1,6 @@
 /**
- * Rows that are a record: JSON, with columns for what records are found by. Schedules, bulk operations, and the endpoints, messages and
- * sources of webhooks are such rows.
+ * Rows that are a record: JSON, with columns for what records are found by. Schedules, bulk operations, rollouts, and the endpoints, messages
+ * and sources of webhooks are such rows.
  *
  * `X` is the failure of the store. Instants are milliseconds since the epoch.
  *
@@ -9,6 +9,7 @@
 import type * as Ids from "@runlease/core/Ids"
 import { Effect } from "effect"
 import type { BulkRecord } from "../rules/BulkRules.js"
+import type { RolloutRecord } from "../rules/RolloutRules.js"
 import * as ScheduleHealth from "../rules/ScheduleHealth.js"
 import type { ScheduleRecord } from "../rules/ScheduleRules.js"
 import type { SourceRecord } from "../rules/WebhookSourceRules.js"
@@ -80,6 +81,9 @@ export interface RecordRows<R, X> {
     column: string,
     value: string,
   ) => Effect.Effect<ReadonlyArray<StoredRecord<R>>, X>
+
+  /** The records of these names. Until this transaction ends, one that reads `all` records with such a name as their value waits. */
+  readonly shared: (refs: ReadonlyArray<RecordRef>) => Effect.Effect<ReadonlyArray<StoredRecord<R>>, X>
 
   /** The records of these projects, the oldest first. They are not locked. */
   readonly ofProjects: (projectIds: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<StoredRecord<R>>, X>
@@ -158,6 +162,14 @@ export const webhookSources: RecordTable<SourceRecord> = {
   name: "webhook_sources",
   key: "source_pk",
   columns: { scheme: { type: "text", of: ({ scheme }) => scheme } },
+  dueAt: () => null,
+}
+
+/** A rollout is never due. Its id is that of its agent. */
+export const rollouts: RecordTable<RolloutRecord> = {
+  name: "rollouts",
+  key: "rollout_pk",
+  columns: { agent_id: { type: "text", of: ({ id }) => id } },
   dueAt: () => null,
 }
 

@@ -52,13 +52,14 @@ export interface CounterQuery {
   readonly periods?: { readonly step: Step; readonly first: number } | undefined
 }
 
-/** The instants at which something is due next. `bulk`: a bulk operation has runs left. `named`: some limit with a name has agents. `endpoints`: a project has endpoints of webhooks. */
+/** The instants at which something is due next. `bulk`: a bulk operation has runs left. `named`: some limit with a name has agents. `endpoints`: a project has endpoints of webhooks. `rollouts`: one has rollouts. */
 export interface NextDue {
   readonly runs: number | null
   readonly schedules: number | null
   readonly bulk: boolean
   readonly named: boolean
   readonly endpoints: boolean
+  readonly rollouts: boolean
   readonly deliveries: number | null
 }
 

@@ -143,9 +143,15 @@ export interface Beginning extends Pick<BulkRecord, "from" | "to"> {
   readonly id: string
 }
 
+/** Whether an operation goes from the oldest run on: where it changes the order in which runs go. */
+export const isOldestFirst = ({ action }: Pick<BulkRecord, "action">): boolean =>
+  action === "retry" || action === "route"
+
 /** Where the operation continues, as its readers see it. */
-const cursorOf = ({ action, from, runIds, searched, to }: BulkRecord): string =>
-  String(runIds !== null ? searched : action === "retry" ? from : to)
+const cursorOf = (record: BulkRecord): string => {
+  const { from, runIds, searched, to } = record
+  return String(runIds !== null ? searched : isOldestFirst(record) ? from : to)
+}
 
 const withCursor = (record: BulkRecord): BulkRecord => ({
   ...record,
@@ -154,7 +160,18 @@ const withCursor = (record: BulkRecord): BulkRecord => ({
 
 /** A new operation. */
 export const begin = (
-  { action, createdBy, dryRun, filter, fromStart, labels, move, reason, runIds, trial }: Checked,
+  {
+    action,
+    createdBy,
+    dryRun,
+    filter,
+    fromStart,
+    labels,
+    move,
+    reason,
+    runIds,
+    trial,
+  }: Omit<Checked, "action"> & Pick<BulkOperation, "action">,
   { from, id, projectId, to }: Beginning,
   now: number,
 ): BulkRecord => {

@@ -104,6 +104,12 @@ export const moveVersion = (
   return transition(moved, nothing, isRunnable(moved) ? runnable : nothing)
 }
 
+/** Gives an open run the version whose workers may claim it next; null for any. */
+export const route = (state: RunState, version: string | null): Transition => {
+  const routed = { ...state, version, rank: 0 }
+  return transition(routed, nothing, isRunnable(routed) ? runnable : nothing)
+}
+
 const renewed = (holder: Holder, expiresAt: number, now: number): Holder => ({
   ...holder,
   expiresAt,

@@ -97,6 +97,7 @@ const requests: Readonly<Record<string, Make>> = {
   "bulk.begin": () => ({ body: { action: "cancel", filter: { agent_id: "none" } } }),
   "observe.projectLive": () => ({ query: "?topics=runs" }),
   "observe.drain": () => ({ body: { drain: true } }),
+  "rollouts.setRollout": () => ({ body: { current: "1", ramp: { version: "2", percent: 10 } } }),
   "limits.define": () => ({ body: { max_running: 4, rate: { count: 10, period_seconds: 60 } } }),
   "limits.setProjectLimit": () => ({ body: { max_running: null } }),
   "limits.setAgentLimit": () => ({ body: { max_running: 5 } }),

@@ -98,6 +98,7 @@ export const words: Readonly<Record<Action, Words>> = {
     able: ["has ended", "have ended"],
     others: (count) => (count === 1 ? "has not ended" : "have not ended"),
   },
+  route: { verb: "Route", doing: "Routing", done: "routed", others: () => "stay" },
 }
 
 const reasonsOf = ({ failures }: Pick<Json.Bulk, "failures">): string =>
