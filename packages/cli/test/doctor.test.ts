@@ -82,7 +82,7 @@ layer(Served.layer, { excludeTestServices: true })("doctor", (it) => {
       expect(reports.filter(({ check, verdict }) => check !== "disk" && verdict !== "ok")).toEqual([])
       const { stdout } = yield* run(["doctor"], settings)
       expect(stdout).toMatch(/^ {2}ok {4}workers +1 worker is in contact\.$/m)
-      expect(stdout).toMatch(/0 failures, 0 warnings, 12 fine\.\n$/)
+      expect(stdout).toMatch(/0 failures, 0 warnings, 13 fine\.\n$/)
     }),
   )
 
@@ -208,7 +208,7 @@ layer(Served.layer, { excludeTestServices: true })("doctor", (it) => {
       yield* change(yield* sharedFile, "UPDATE queue SET version = 'v1'")
       const { advice, message, verdict } = (yield* examine({ cwd, env })).of("worker versions")
       expect(`${verdict} ${message} ${advice}`).toMatch(
-        /^fail No worker in contact has version v1 \(1 pending run\)\. .+ runlease runs move --from v1/,
+        /^fail No worker in contact claims runs of version v1 \(1 pending run\)\. .+ runlease runs move --from v1/,
       )
     }),
   )

@@ -375,7 +375,7 @@ const agents = ({ client, now, project, workers }: Deployment): HealthCheck.Heal
   }),
 })
 
-/** Whether each version that has pending runs has a worker in contact. */
+/** Whether each version that has pending runs has a worker in contact that claims. */
 const workerVersions = ({ client, project }: Deployment): HealthCheck.HealthCheck => ({
   name: "worker versions",
   examine: Effect.gen(function* () {
@@ -387,8 +387,8 @@ const workerVersions = ({ client, project }: Deployment): HealthCheck.HealthChec
         `${version === "" ? "(none)" : version} (${Phrases.count(pending, "pending run")})`,
     )
     return HealthCheck.fail(
-      `No worker in contact has version ${Phrases.some(texts)}.`,
-      `Start one with that version, or move its runs to another: runlease runs move --from ${first.version === "" ? '""' : first.version} --to VERSION`,
+      `No worker in contact claims runs of version ${Phrases.some(texts)}.`,
+      `Start one with that version, or send its runs to another: runlease rollout set AGENT --current VERSION, and for pinned runs runlease runs move --from ${first.version === "" ? '""' : first.version} --to VERSION`,
     )
   }),
 })

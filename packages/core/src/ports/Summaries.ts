@@ -167,7 +167,7 @@ export interface LostLease {
 /**
  * What needs somebody. `waits`: runs that wait for answers, those first that fail first without one, then those that never do; `limit` of
  * them at most. `oldestPending`: the run that a worker may claim and that was submitted first; null where it is none of the 10,000 oldest
- * pending runs of the store, since that many are delayed or behind others. `versions`: those that have pending runs and no worker in contact.
+ * pending runs of the store, since that many are delayed or behind others. `versions`: those that have pending runs and no worker in contact that claims.
  */
 export interface Attention {
   readonly waits: ReadonlyArray<RunSummary>

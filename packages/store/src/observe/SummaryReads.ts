@@ -21,7 +21,7 @@ import {
   type SummaryFilter,
   type VersionSummary,
 } from "@runlease/core/Summaries"
-import { WorkerRegistry } from "@runlease/core/WorkerRegistry"
+import { type RegisteredWorker, WorkerRegistry } from "@runlease/core/WorkerRegistry"
 import * as WorkersInContact from "@runlease/core/WorkersInContact"
 import { Context, DateTime, Duration, Effect } from "effect"
 import * as FilterSearch from "../rows/FilterSearch.js"
@@ -335,29 +335,34 @@ const standingOf = <X>(reads: RunReads<X>, run: SummaryRow, now: number): Effect
     }
   })
 
-/** The versions of these open runs, and those of the workers in contact. */
-const versionsOf = Effect.fnUntraced(function* (
-  runs: ReadonlyArray<VersionRow>,
-  registry: WorkerRegistry["Type"],
-) {
+const workersInContact = (registry: WorkerRegistry["Type"]) =>
+  Effect.catchTag(WorkersInContact.list(Context.make(WorkerRegistry, registry)), "InvalidCursor", Effect.die)
+
+/** The versions of these open runs, and those of the workers. */
+const versionsOf = (runs: ReadonlyArray<VersionRow>, workers: ReadonlyArray<RegisteredWorker>) => {
   const versions = new Map<string, VersionSummary>()
   const of = (version: string): VersionSummary =>
     versions.get(version) ?? { version, workers: 0, leases: 0, pending: 0, waiting: 0, oldest: null }
   for (const { oldest, ...row } of runs) {
     versions.set(row.version, { ...of(row.version), ...row, oldest: instantOrNull(oldest) })
   }
-  const workers = yield* Effect.catchTag(
-    WorkersInContact.list(Context.make(WorkerRegistry, registry)),
-    "InvalidCursor",
-    Effect.die,
-  )
   for (const worker of workers) {
     const version = of(worker.version ?? "")
     const leases = version.leases + (worker.inFlight ?? 0)
     versions.set(version.version, { ...version, workers: version.workers + 1, leases })
   }
   return Array.from(versions.values()).toSorted((a, b) => (a.version < b.version ? -1 : 1))
-})
+}
+
+/** The versions that have pending runs and no worker that claims them. */
+const unclaimed = (runs: ReadonlyArray<VersionRow>, registry: WorkerRegistry["Type"]) =>
+  Effect.map(workersInContact(registry), (workers) => {
+    const claiming = new Set<string>()
+    for (const { drain, status, version } of workers) {
+      if (!drain && status !== "draining") claiming.add(version ?? "")
+    }
+    return versionsOf(runs, workers).filter(({ pending, version }) => pending > 0 && !claiming.has(version))
+  })
 
 /** `registry` is that of the project. */
 export const ofProject = <X>(
@@ -405,7 +410,7 @@ export const ofProject = <X>(
       ),
 
     versions: Effect.flatMap(read("Summaries.versions", rows.versions(projectId)), (runs) =>
-      versionsOf(runs, registry),
+      Effect.map(workersInContact(registry), (workers) => versionsOf(runs, workers)),
     ),
 
     workers: Effect.fnUntraced(function* (request) {
@@ -462,11 +467,7 @@ export const ofProject = <X>(
       return {
         waits: summaries.filter(({ waiting }) => waiting !== null && waiting.interrupts.length > 0),
         oldestPending: first?.status === "pending" ? first : null,
-        versions: versions.every(({ pending }) => pending === 0)
-          ? []
-          : (yield* versionsOf(versions, registry)).filter(
-              ({ pending, workers }) => workers === 0 && pending > 0,
-            ),
+        versions: versions.every(({ pending }) => pending === 0) ? [] : yield* unclaimed(versions, registry),
       }
     }),
   }

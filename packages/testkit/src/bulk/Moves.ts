@@ -89,6 +89,11 @@ export const declare = (test: TestRuns.Test<StorePorts>): void => {
       })
       deepStrictEqual(others, [])
       deepStrictEqual((yield* summaries.attention()).versions, [])
+      // One that drains claims none of them.
+      const registry = yield* WorkerRegistry
+      yield* registry.drain(one, true)
+      deepStrictEqual((yield* summaries.attention()).versions, [version!])
+      yield* registry.drain(one, false)
       yield* TestClock.adjust("10 minutes")
       yield* TestRuns.settle
       const later = (yield* summaries.versions)[0]

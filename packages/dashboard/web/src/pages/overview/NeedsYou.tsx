@@ -196,7 +196,7 @@ export const NeedsYou = ({ loaded }: { readonly loaded: Loaded | undefined }) =>
           <NeedRow
             key={version}
             icon={<ServerOff aria-hidden size={16} className="text-failed" />}
-            title={`No worker ${version === "" ? "without a version" : `of version ${version}`} is in contact.`}
+            title={`No worker ${version === "" ? "without a version" : `of version ${version}`} claims runs.`}
             action="See the workers"
             link={{ to: "/workers" }}
           >
