@@ -183,9 +183,15 @@ layer(Workers.layer.pipe(Layer.provideMerge(Served.layer)), {
         const refused = yield* fork("--set", set)
         expect([refused.code, refused.stderr]).toEqual([64, expect.stringContaining(words)])
       }
+      const versioned = yield* fork("--worker-version", "2")
+      expect([versioned.code, versioned.stderr]).toEqual([64, expect.stringContaining("needs an agent")])
       // Another agent does the same request.
       yield* fork("--agent", "string", "--id", "forked-3")
       expect((yield* run(["watch", "forked-3"], settings)).stdout).toContain("from a string")
+      yield* fork("--agent", "string", "--worker-version", "2", "--id", "forked-4")
+      const pinned = yield* run(["runs", "get", "forked-4", "--json"], settings)
+      expect(json(pinned.stdout)).toMatchObject({ version: "2", version_policy: "pinned", status: "pending" })
+      yield* run(["runs", "cancel", "forked-4"], settings)
     }),
   )
 

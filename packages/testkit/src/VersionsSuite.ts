@@ -5,6 +5,7 @@ import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import { Claims } from "@runlease/core/Claims"
 import * as Ids from "@runlease/core/Ids"
 import { Leases } from "@runlease/core/Leases"
+import { EventId } from "@runlease/core/Run"
 import { Runs } from "@runlease/core/Runs"
 import { WorkerRegistry } from "@runlease/core/WorkerRegistry"
 import { Duration, Effect, FastCheck, Fiber, type Layer, TestClock } from "effect"
@@ -188,6 +189,30 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         deepStrictEqual([retry.versionPolicy, retry.version], ["pinned", "1"])
         deepStrictEqual(yield* TestRuns.claim(two), [])
         assertTrue((yield* TestRuns.claimOne(one)).runId === retry.runId)
+      }),
+    )
+
+    test(
+      "a fork by an agent of a version is pinned to that, whatever its run is pinned to",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const [one, two] = [yield* idOf("1"), yield* idOf("2")]
+        const agentId = Ids.AgentId.make("writer")
+        for (const versionPolicy of ["pinned", "latest"] as const) {
+          yield* TestRuns.submit({ versionPolicy })
+          const claimed = yield* TestRuns.claimOne(one)
+          yield* TestRuns.complete(claimed)
+          const after = EventId.make(1)
+          const { run: forked } = yield* runs.fork(claimed.runId, {
+            after,
+            edits: [{ type: "agent", agentId, version: "2" }],
+          })
+          deepStrictEqual([forked.versionPolicy, forked.version], ["pinned", "2"])
+          deepStrictEqual(yield* TestRuns.claim(one), [])
+          const again = yield* TestRuns.claimOne(two)
+          strictEqual(again.runId, forked.runId)
+          yield* TestRuns.complete(again)
+        }
       }),
     )
 

@@ -334,7 +334,7 @@ const fork = Command.make(
     [
       "runlease runs fork RUN --after 12",
       `runlease runs fork RUN --after 12 --set 'step search=["a"]' --set 'tool call_3={"ok": true}'`,
-      "runlease runs fork RUN --after 1 --message Shorter --agent writer",
+      "runlease runs fork RUN --after 1 --message Shorter --agent writer --worker-version 2",
     ],
   ),
 )

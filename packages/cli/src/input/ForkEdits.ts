@@ -56,6 +56,10 @@ export const flags = {
     Options.withDescription("The agent that does the new run"),
     Options.optional,
   ),
+  workerVersion: Flag.text("worker-version", Ids.RunVersion).pipe(
+    Options.withDescription("With --agent: the version of workers that the new run is pinned to"),
+    Options.optional,
+  ),
 }
 
 /** The values of these flags. */
@@ -64,17 +68,23 @@ interface FlagValues {
   readonly message: Option.Option<string>
   readonly input: Option.Option<string>
   readonly agent: Option.Option<Ids.AgentId>
+  readonly workerVersion: Option.Option<string>
 }
 
 /** The edits; undefined where there are none. */
-export const editsOf = Effect.fnUntraced(function* ({ agent, input, message, set }: FlagValues) {
+export const editsOf = Effect.fnUntraced(function* (flags: FlagValues) {
+  const { agent, input, message, set } = flags
+  const version = Option.getOrUndefined(flags.workerVersion)
+  if (version !== undefined && Option.isNone(agent)) {
+    return yield* usage("--worker-version needs an agent", "Give it with --agent NAME.")
+  }
   const sets = yield* Effect.forEach(set, ofSet)
   const inputs = yield* Effect.forEach(Option.toArray(input), inputOf)
   const all: ReadonlyArray<RunEdits.Edit> = [
     ...sets,
     ...Option.toArray(message).map((text) => ({ type: "message", text }) as const),
     ...inputs.map((value) => ({ type: "input", input: value }) as const),
-    ...Option.toArray(agent).map((agentId) => ({ type: "agent", agentId }) as const),
+    ...Option.toArray(agent).map((agentId) => ({ type: "agent", agentId, version }) as const),
   ]
   return all.length === 0 ? undefined : all
 })

@@ -132,7 +132,7 @@ const ofEdit = (edit: RunEdits.Listed): string => {
     case "input":
       return "the payload"
     case "agent":
-      return `agent ${edit.agent_id} instead of ${edit.before}`
+      return `agent ${edit.agent_id}${edit.version === undefined ? "" : ` of version ${JSON.stringify(edit.version)}`} instead of ${edit.before}`
   }
 }
 

@@ -36,11 +36,8 @@ export const maxRunIds = 1000
 
 const searchText = Ids.StorableText.pipe(Schema.minLength(1), Schema.maxLength(200))
 
-/** The version of workers to which a run goes, or empty for workers without one. */
-export const RunVersion = Schema.Union(Schema.Literal(""), Ids.visibleText(128))
-
 /** From which version pinned runs move to which. */
-export const VersionMove = Schema.Struct({ from: RunVersion, to: RunVersion })
+export const VersionMove = Schema.Struct({ from: Ids.RunVersion, to: Ids.RunVersion })
 export type VersionMove = typeof VersionMove.Type
 
 /**

@@ -97,6 +97,9 @@ export type AgentId = typeof AgentId.Type
 /** An agent that a run may be submitted for. */
 export const NewAgentId = AgentId.pipe(Schema.filter(hasAddress, addressable), Schema.filter(isSeen, visible))
 
+/** The version of workers to which a run goes, or empty for workers without one. */
+export const RunVersion = Schema.Union(Schema.Literal(""), visibleText(128))
+
 /**
  * Where the random bits of ids come from: a UUID of version 4, of the Web's secure source by default. A simulation provides those of a seed,
  * so that it can be repeated.

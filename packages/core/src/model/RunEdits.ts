@@ -31,7 +31,7 @@ export const fields = {
   answer: { ...places.answer, payload: Schema.Unknown },
   message: { ...places.message, text: Schema.NonEmptyString },
   input: { ...places.input, input: Schema.Unknown },
-  agent: places.agent,
+  agent: { ...places.agent, version: Schema.optional(Ids.RunVersion) },
 } as const
 
 /**
@@ -39,7 +39,7 @@ export const fields = {
  *
  * `step`: the result of the step with that name or id; absent for a step without a value. `tool`: the result of a call, `isError` for a
  * failure. `text`: the text of a message that the agent wrote. `answer`: the answer to a question. `message`: the text of the last message of the
- * user. `input`: the payload. `agent`: the agent that does the fork.
+ * user. `input`: the payload. `agent`: the agent that does the fork, and the version of workers that it is pinned to.
  */
 export const Edit = Schema.Union(
   Schema.Struct(fields.step),
@@ -64,7 +64,12 @@ const Listed = Schema.Union(
   Schema.Struct({ type: places.answer.type, interrupt_id: Schema.String }),
   Schema.Struct(places.message),
   Schema.Struct(places.input),
-  Schema.Struct({ type: places.agent.type, agent_id: Schema.String, before: Schema.String }),
+  Schema.Struct({
+    type: places.agent.type,
+    agent_id: Schema.String,
+    before: Schema.String,
+    version: Schema.optional(Schema.String),
+  }),
 )
 
 /** Where a value was edited. The value is in the log or in the request of the fork. */

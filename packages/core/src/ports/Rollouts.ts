@@ -4,14 +4,14 @@
  * Source: docs/decisions/0160-rollouts.md
  */
 import { Context, type Effect, Schema } from "effect"
-import { BulkId, RunVersion } from "../model/BulkOperation.js"
+import { BulkId } from "../model/BulkOperation.js"
 import * as Ids from "../model/Ids.js"
 import type { ControlPlaneError } from "./ControlPlaneError.js"
 import { VersionPolicy } from "./Submission.js"
 
 /** A share of the runs that goes to another version. A run is in it by a hash of its id, so a larger share has all runs of a smaller one. */
 export const Ramp = Schema.Struct({
-  version: RunVersion,
+  version: Ids.RunVersion,
   percent: Schema.Int.pipe(Schema.between(0, 100)),
 })
 export type Ramp = typeof Ramp.Type
@@ -22,7 +22,7 @@ export type Ramp = typeof Ramp.Type
  */
 export const RolloutInput = Schema.Struct({
   agentId: Ids.NewAgentId,
-  current: RunVersion,
+  current: Ids.RunVersion,
   ramp: Schema.NullOr(Ramp),
   versionPolicy: VersionPolicy,
 })

@@ -35,9 +35,13 @@ const Edit = Schema.Union(
   }).annotations({ identifier: "AnswerEdit" }),
   renamed(message).annotations({ identifier: "MessageEdit" }),
   renamed(input).annotations({ identifier: "InputEdit" }),
-  renamed({ type: agent.type, agentId: key("agent_id", agent.agentId) }).annotations({
-    identifier: "AgentEdit",
-  }),
+  renamed({
+    type: agent.type,
+    agentId: key("agent_id", agent.agentId),
+    version: agent.version.annotations({
+      description: "The fork is pinned to this version of workers; empty for workers without one",
+    }),
+  }).annotations({ identifier: "AgentEdit" }),
 )
 
 /** Of more edits, none is read. The rules refuse those beyond 100, and say how many there are. */

@@ -38,6 +38,7 @@ interface Beginning {
 export interface Edited extends Beginning {
   readonly listed: ReadonlyArray<Listed>
   readonly answers: ReadonlyArray<EditedAnswer>
+  readonly version?: string
 }
 
 /** An answer, the question that it is for, and the place of its edit. */
@@ -158,13 +159,17 @@ const withEdit = (edited: Edited, edit: Edit, index: number, sources: Sources): 
         snapshot: { ...snapshot, input: edit.input },
         listed: [...listed, { type: "input" }],
       })
-    case "agent":
+    case "agent": {
+      const { agentId, version } = edit
+      const pin = version === undefined ? {} : { version }
       return Either.right({
         ...edited,
+        ...pin,
         // The other agent may have other workers.
-        run: { ...run, agentId: edit.agentId, implementationKind: null, workerKey: null },
-        listed: [...listed, { type: "agent", agent_id: edit.agentId, before: run.agentId }],
+        run: { ...run, agentId, implementationKind: null, workerKey: null },
+        listed: [...listed, { type: "agent", agent_id: agentId, before: run.agentId, ...pin }],
       })
+    }
   }
 }
 
@@ -255,7 +260,7 @@ export const beginningOf = Effect.fnUntraced(function* <X>(
 })
 
 /** The beginning of the log of a fork with edits, whose first event lists them. */
-export const seedOf = ({ events, listed, run }: Edited, after: number): Effect.Effect<Seed> =>
+export const seedOf = ({ events, listed, run, version }: Edited, after: number): Effect.Effect<Seed> =>
   Effect.map(Answerer, (by) => ({
     events: [
       toEvent({
@@ -266,6 +271,7 @@ export const seedOf = ({ events, listed, run }: Edited, after: number): Effect.E
       }),
       ...events,
     ],
+    version,
   }))
 
 /** What is read of the run is read before the commit that submits the fork with the beginning of its log. */

@@ -25,9 +25,13 @@ import type { AddedRun } from "../rows/StoredRun.js"
 import type { LimitSetting } from "../rows/LimitRows.js"
 import type { DetailChanges, Lane, NewRun, UserMessage } from "../rows/RunRows.js"
 
-/** What a new run has of another one: the events that its log begins with, what answers have made of the request, and its session. */
+/**
+ * What a new run has of another one: the events that its log begins with, what answers have made of the request, and its session. `version`:
+ * that of workers which it is pinned to.
+ */
 export interface Seed extends Pick<DetailChanges, "resume" | "session"> {
   readonly events: ReadonlyArray<LogEvent>
+  readonly version?: string | undefined
 }
 
 /** A run that has nothing of another one. */
@@ -184,7 +188,9 @@ export const newRun = (
   const { availableAt, debounce, limits: named } = submission
   const limit = submission.concurrencyLimit === undefined ? null : (limitOf(request)?.limit ?? null)
   const { rollout } = place
-  const isPinned = (submission.versionPolicy ?? parent.versionPolicy ?? rollout?.versionPolicy) === "pinned"
+  const isPinned =
+    seed?.version !== undefined ||
+    (submission.versionPolicy ?? parent.versionPolicy ?? rollout?.versionPolicy) === "pinned"
   const isDriven = submission.initialStatus === "running"
   const isLimited =
     limit !== null || named !== undefined || place.governor !== undefined || place.ofAgent.length > 0
@@ -218,7 +224,9 @@ export const newRun = (
       behind: place.behind,
       limits: isLimited ? limitsOfRun(limit, request, place) : null,
       budget: submission.budget,
-      version: (isPinned ? parent.version : null) ?? (isDriven ? null : (rollout?.version ?? null)),
+      version:
+        (isPinned ? (seed?.version ?? parent.version) : null) ??
+        (isDriven ? null : (rollout?.version ?? null)),
       availableAt:
         debounce !== undefined
           ? DebounceRules.availableAt(debounce, { createdAt: now, now })
