@@ -4,14 +4,17 @@ import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import {
   type BulkOperation,
   BulkOperations,
+  Claims,
   Executor,
   Interrupts,
+  Leases,
   Rollouts,
   Runs,
   Step,
   Summaries,
   Worker,
   type WorkerEvent,
+  WorkerRegistry,
 } from "@runlease/core"
 import { Array, Context, Effect, Either, Exit, Fiber, Layer, type Redacted, Scope, Stream } from "effect"
 import * as Searches from "../../testkit/test/Searches.js"
@@ -153,5 +156,33 @@ it.scopedLive("no run stays with a former version of a rollout that changes whil
       deepStrictEqual(pending, [String(change)])
     }
     yield* Fiber.interrupt(submitting)
+  }),
+)
+
+it.scopedLive("a run that works on one server takes the version that another one sets", () =>
+  Effect.gen(function* () {
+    const url = yield* PostgresDatabase.url
+    const [one, two] = yield* Effect.all([server(url), server(url)])
+    const { runId, version } = yield* Effect.gen(function* () {
+      const [claims, leases, registry] = [
+        yield* Claims.Claims,
+        yield* Leases.Leases,
+        yield* WorkerRegistry.WorkerRegistry,
+      ]
+      const { id: workerId } = yield* registry.register({
+        implementationKind: "kind",
+        workerKey: "worker",
+        version: "1",
+      })
+      yield* submit(1, {})
+      const [claimed] = yield* claims.claim({ workerId, limit: 1, leaseDuration: "1 minute" })
+      const lease = { runId: claimed!.runId, workerId, epoch: claimed!.leaseEpoch }
+      const { bulkId } = yield* Context.get(one, Rollouts.Rollouts).set("payer", { current: "2" })
+      yield* Effect.provide(endOf(bulkId), one)
+      // This server remembers the lease as it was.
+      yield* leases.release(lease)
+      return yield* Context.get(two, Runs.Runs).get(lease.runId)
+    }).pipe(Effect.provide(two))
+    deepStrictEqual([version, (yield* Context.get(one, Runs.Runs).get(runId)).status], ["2", "pending"])
   }),
 )

@@ -1,5 +1,6 @@
 /**
- * Rollouts. `id` and `agent_id` are the agent, and `body` the rollout as JSON.
+ * Rollouts. `id` and `agent_id` are the agent, and `body` the rollout as JSON. A server of the version before gives runs without a version to any
+ * worker, until it stops.
  *
  * Source: docs/decisions/0160-rollouts.md
  */

@@ -130,11 +130,15 @@ const isStale = <X>(batch: RunBatch<X>, assigned: ReadonlyArray<ClaimSearch.Assi
   return false
 }
 
-/** `blocked`: the requests for whose runs the limit of the project had no room. `rollouts`: those of the projects; undefined for none. */
+/**
+ * `blocked`: the requests for whose runs the limit of the project had no room. `rollouts`: those of the projects; undefined for none. `routed`:
+ * how many runs went to another version.
+ */
 interface ClaimedRuns {
   readonly rollouts: RolloutRules.Rollouts | undefined
   readonly runs: Map<Request, Array<TakenRun>>
   readonly blocked: Set<Request>
+  routed: number
 }
 
 /**
@@ -155,6 +159,7 @@ const take = <X>(
     if (version !== undefined && version !== current.state.version) {
       current = batch.apply(current, RunTransitions.route(current.state, version))
       if (version !== request.version) {
+        claimed.routed += 1
         putBack += 1
         continue
       }
@@ -192,7 +197,7 @@ const left = (request: Request, { runs }: ClaimedRuns): Request => {
   return { ...request, limit, ahead: Math.min(request.ahead, limit) }
 }
 
-/** The most searches of a commit while runs go to the versions of their rollouts. The claims that want more look again later. */
+/** The most further searches of a commit since runs went to the versions of their rollouts. The claims that want more look again later. */
 const mostRoutings = 16
 
 /**
@@ -205,11 +210,13 @@ const takeWithLimits = <X>(
   requests: ReadonlyArray<Request>,
   assigned: ReadonlyArray<ClaimSearch.Assignment>,
   claimed: ClaimedRuns,
-  searches = 0,
+  routings = 0,
 ): Effect.Effect<void, X> =>
   Effect.flatMap(batch.limits().lock(assigned.flatMap(({ run }) => batch.limits().limitsOf(run))), () => {
+    const { routed } = claimed
     if (take(batch, assigned, claimed) === 0) return Effect.void
-    if (claimed.rollouts !== undefined && searches >= mostRoutings) return Effect.void
+    const after = claimed.routed > routed ? routings + 1 : routings
+    if (after > mostRoutings) return Effect.void
     const wanting = new Map(requests.map((request) => [left(request, claimed), request]))
     const origin = (request: Request): Request => wanting.get(request)!
     return batch.flush().pipe(
@@ -217,7 +224,7 @@ const takeWithLimits = <X>(
       Effect.flatMap((found) => {
         const again = ClaimSearch.assign([...wanting.keys()], (each) => plan.runnable(origin(each), found))
         const ofRequests = again.map(({ request, run }) => ({ request: origin(request), run }))
-        return takeWithLimits(batch, plan, requests, ofRequests, claimed, searches + 1)
+        return takeWithLimits(batch, plan, requests, ofRequests, claimed, after)
       }),
     )
   })
@@ -253,7 +260,7 @@ const claimAll = Effect.fnUntraced(function* <X>(
     }
   }
   const rollouts = ofRollouts.size === 0 ? undefined : yield* StoreRollouts.ofProjects(batch, ofRollouts)
-  const claims: ClaimedRuns = { runs: new Map(), blocked: new Set(), rollouts }
+  const claims: ClaimedRuns = { runs: new Map(), blocked: new Set(), rollouts, routed: 0 }
   for (const request of first) claims.runs.set(request, [])
   if (rollouts !== undefined || assigned.some(({ run }) => batch.mayBeLimited(run))) {
     yield* takeWithLimits(batch, plan, first, assigned, claims)
