@@ -144,6 +144,8 @@ export const NeedsYou = ({ loaded }: { readonly loaded: Loaded | undefined }) =>
     )
   }
   const { attention, now, refused, statistics, workers } = loaded
+  // A server of the version before has none.
+  const versions = attention.versions ?? []
   const silent = workers
     .filter((worker) => isSilent(worker, now))
     .toSorted((a, b) => heldBy(b) - heldBy(a) || heardFrom(a) - heardFrom(b))
@@ -153,7 +155,7 @@ export const NeedsYou = ({ loaded }: { readonly loaded: Loaded | undefined }) =>
     silent.length +
     alone.length +
     failing.length +
-    attention.versions.length +
+    versions.length +
     (attention.waits.length > 0 ? 1 : 0) +
     (refused > 0 ? 1 : 0)
   const { running } = countsOf(statistics)
@@ -192,7 +194,7 @@ export const NeedsYou = ({ loaded }: { readonly loaded: Loaded | undefined }) =>
               : `Its ${integer(pending)} pending runs wait for one.`}
           </NeedRow>
         ))}
-        {attention.versions.map(({ pending, version }) => (
+        {versions.map(({ pending, version }) => (
           <NeedRow
             key={version}
             icon={<ServerOff aria-hidden size={16} className="text-failed" />}

@@ -4,7 +4,8 @@ import { integer } from "../../../format/numbers"
 import { hasEnded } from "../bulk"
 import { isNarrowed, queryOf, type RunFilter } from "../filter"
 
-export type Action = Json.Bulk["action"]
+/** What a page may begin; a change of a rollout begins the others. */
+export type Action = Json.NewBulk["action"]
 
 /** The runs of the list, or those that are selected. */
 export type Target =
@@ -60,7 +61,7 @@ interface Words {
   readonly others: (count: number, change: LabelChange | undefined) => string
 }
 
-export const words: Readonly<Record<Action, Words>> = {
+export const words: Readonly<Record<Json.Bulk["action"], Words>> = {
   cancel: {
     verb: "Cancel",
     doing: "Cancelling",
