@@ -101,16 +101,15 @@ export const scoreText = (score: unknown): string =>
       ? score
       : JSON.stringify(score ?? null)
 
-/** The report as a table: before and after where they differ. */
+/** The report as a table: before and after where they differ. The id of a run of a trial ends with that of its original. */
 export const toText = (pairs: ReadonlyArray<Scored>, paint: Output.Paint): string => {
   const isScored = pairs.some((pair) => "score" in pair)
-  const headings = ["RUN", "ORIGINAL", "OUTCOME", "TOKENS", "COST", "STEPS", "CALLS", "SECONDS"]
+  const headings = ["RUN", "OUTCOME", "TOKENS", "COST", "STEPS", "CALLS", "SECONDS"]
   const score = (text: string) => (isScored ? [text] : [])
   const rows = pairs.map((pair) => {
     const { original, trial } = pair
     return [
       trial.run.runId,
-      trial.run.labels["trial_of"] ?? "-",
       both(original ? TrialReport.outcomeOf(original.run) : "gone", TrialReport.outcomeOf(trial.run)),
       ...TrialReport.numbers.map((name) => both(numberText(original?.[name]), numberText(trial[name]))),
       ...score(scoreText(pair.score)),
@@ -120,7 +119,6 @@ export const toText = (pairs: ReadonlyArray<Scored>, paint: Output.Paint): strin
   const sides = sidesOf(pairs)
   const summary = (kind: "median" | "total") => [
     kind,
-    "",
     "",
     ...TrialReport.numbers.map((name) =>
       both(

@@ -14,6 +14,9 @@ import { type Labels, Value } from "./Labels.js"
 export const Tools = Schema.Literal("recorded", "live", "refuse")
 export type Tools = typeof Tools.Type
 
+/** The most recorded calls of a trial. */
+export const maxCalls = 10_000
+
 /** A tool call of the original run and its result. `args` is JSON text. */
 export const RecordedCall = Schema.Struct({
   toolName: Schema.String,

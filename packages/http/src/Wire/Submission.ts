@@ -1,5 +1,5 @@
 /** A run to be submitted and its request, on the wire. */
-import { Debounce, Ids, Interrupt, RequestSnapshot, Run, Runs } from "@runlease/core"
+import { Debounce, Ids, Interrupt, RequestSnapshot, Run, Runs, Trial } from "@runlease/core"
 import { Predicate, Schema, Struct } from "effect"
 import { as, atMost, choice, nullish } from "../Wire.js"
 import * as WireLabels from "./Labels.js"
@@ -69,6 +69,12 @@ export const NewSnapshot: Schema.Schema<
   tools: Schema.Array(Schema.Unknown).pipe(atMost(maxTools)),
   context: Schema.Array(Schema.Unknown).pipe(atMost(maxTools)),
   resume: Schema.optional(noAnswers),
+  trial: Schema.optional(
+    Schema.Struct({
+      ...Trial.Trial.fields,
+      calls: Schema.Array(Trial.RecordedCall).pipe(atMost(Trial.maxCalls)),
+    }),
+  ),
 })
 
 /** The checks of core's schema in plain code: a snapshot may be long, and to rebuild it costs more than to send it. */

@@ -1,6 +1,7 @@
 /** Queries for what is before a pending run. */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
+import * as Trial from "@runlease/core/Trial"
 import { LimitRules, type RunRows, type SummaryRows } from "@runlease/store"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
@@ -14,11 +15,13 @@ export interface KeyRow {
 
 export const keysOf = (rows: ReadonlyArray<KeyRow>): ReadonlyArray<number> => rows.map(({ run_pk }) => run_pk)
 
+/** A scalar subquery per row that waits, so that no plan reads the labels of all runs. */
 const attention =
   ({ sql }: Database): SummaryRows.SummaryRows<SqlError>["attention"] =>
   (projectId, most) =>
     Effect.zipWith(
       sql<KeyRow>`SELECT run_pk FROM waits WHERE project_id = ${projectId} AND answers_due IS NOT NULL
+        AND COALESCE((SELECT r.labels FROM runs r WHERE r.run_pk = waits.run_pk), '') NOT LIKE ${`%"${Trial.runLabel}":%`}
         ORDER BY answers_due, run_pk LIMIT ${most.asking}`,
       sql<KeyRow>`SELECT run_pk FROM (
           SELECT run_pk, project_id, gate FROM queue ORDER BY run_pk LIMIT ${most.oldest}

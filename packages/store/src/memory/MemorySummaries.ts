@@ -4,6 +4,7 @@
 import type * as Ids from "@runlease/core/Ids"
 import * as Json from "@runlease/core/Json"
 import { isTerminal } from "@runlease/core/Run"
+import * as Trial from "@runlease/core/Trial"
 import { Array as Arr, Effect } from "effect"
 import * as LimitRules from "../rules/LimitRules.js"
 import { isRunnable } from "../rules/Transition.js"
@@ -181,8 +182,8 @@ export const make = (state: State.State): SummaryRows<never> => {
     attention: (projectId, most) =>
       Effect.sync(() => ({
         asking: recordsOf(projectId)
-          .flatMap(({ key, state: { waiting } }) =>
-            waiting === null || waiting.interrupts.length === 0
+          .flatMap(({ details: { labels }, key, state: { waiting } }) =>
+            waiting === null || waiting.interrupts.length === 0 || Object.hasOwn(labels, Trial.runLabel)
               ? []
               : [{ key, at: waiting.expiresAt?.epochMillis ?? Number.POSITIVE_INFINITY }],
           )

@@ -24,7 +24,7 @@ export interface TrialRun {
 }
 
 /** The most characters of the JSON of recorded calls: each claim of the run has them. */
-const maxCalls = 4 * 1024 * 1024
+const maxLength = 4 * 1024 * 1024
 
 const callsOf = <X>(reads: Reading<X>, operation: string, { latestEventId, projectId, runId }: Run) =>
   Effect.suspend(() => {
@@ -59,7 +59,8 @@ export const make = Effect.fnUntraced(function* <X>(
   const request = yield* reads.read(operation, Carried.whole({ projectId, runId }, edited.snapshot))
   const calls = tools === "recorded" ? (yield* callsOf(reads, operation, run))() : []
   const length = JSON.stringify(calls).length
-  if (length > maxCalls) return yield* new ForkRefused({ runId, after, reason: "too_large" })
+  if (length > maxLength || calls.length > Trial.maxCalls)
+    return yield* new ForkRefused({ runId, after, reason: "too_large" })
   const { asOf: _asOf, protocol: _protocol, traceContext: _trace, ...snapshot } = request
   const {
     concurrencyKey: _lane,

@@ -167,7 +167,7 @@ export interface SummaryRows<X> {
   readonly versions: (projectId: Ids.ProjectId) => Effect.Effect<ReadonlyArray<VersionRow>, X>
 
   /**
-   * `asking`: the runs that wait for answers, those first that fail first without one, then those that never do; at most `asking`.
+   * `asking`: the runs that wait for answers and are in no trial, those first that fail first without one, then those that never do; at most `asking`.
    * `oldestRunnable`: the first of the pending runs that a worker may claim, where it is one of the oldest `oldest` pending runs of the store.
    */
   readonly attention: (

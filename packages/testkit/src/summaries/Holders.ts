@@ -8,6 +8,7 @@ import { Runs } from "@runlease/core/Runs"
 import { Summaries } from "@runlease/core/Summaries"
 import { WorkerRegistry } from "@runlease/core/WorkerRegistry"
 import { DateTime, type Duration, Effect, TestClock } from "effect"
+import * as Trial from "@runlease/core/Trial"
 import * as TestRuns from "../TestRuns.js"
 import { endOf, submit, summary } from "./Listed.js"
 
@@ -109,6 +110,9 @@ export const tests = (test: TestRuns.Test<StorePorts | ControlPlane>): void => {
       yield* suspendFor("later", "2 hours")
       const sooner = yield* suspendFor("sooner", "1 hour")
       yield* suspendFor("for ever too")
+      yield* submit("in a trial", { labels: Trial.labelsOf("short", "a") })
+      const tried = yield* TestRuns.claimOne(worker)
+      yield* leases.suspend(TestRuns.leaseOf(tried), TestRuns.forToolCall("call", "ask"))
       const sleeper = yield* hold(worker, "sleeps", "1 minute")
       yield* leases.suspend(TestRuns.leaseOf(sleeper), { wakeAfter: "1 second" })
       deepStrictEqual(yield* waits(), ["sooner", "later", "for ever", "for ever too"])

@@ -13,6 +13,8 @@ import { isOver, type Pair, scoreOf, tookMillis } from "./trialState"
 
 const cell = "h-9 border-t border-line px-2 whitespace-nowrap first:pl-4 last:pr-4"
 const number = `${cell} text-right`
+/** A column that a narrow window has no room for. */
+const onlyWide = "max-[1200px]:hidden"
 const none = "–"
 
 type Shown = (run: Json.RunSummary) => string
@@ -89,7 +91,7 @@ const columnsOf = (hasScores: boolean): ReadonlyArray<Column> => [
   { name: "Outcome", width: "w-[212px]" },
   { name: "Written now", title: "What the run of the trial wrote, where it differs" },
   { name: "Tokens", width: "w-[124px]", isRight: true },
-  { name: "Cost", width: "w-[124px]", isRight: true },
+  { name: "Cost", width: "w-[124px]", isRight: true, className: onlyWide },
   { name: "Took", width: "w-[116px]", isRight: true },
   ...(hasScores ? [{ name: "Score", width: "w-[84px]", isRight: true } as const] : []),
 ]
@@ -113,7 +115,7 @@ const Row = ({ hasScores, pair }: RowProps) => {
         <td className={number}>
           <Figure pair={pair} shown={figures.tokens} />
         </td>
-        <td className={number}>
+        <td className={`${number} ${onlyWide}`}>
           <Figure pair={pair} shown={figures.cost} />
         </td>
         <td className={number}>
