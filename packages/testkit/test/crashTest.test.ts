@@ -1,6 +1,6 @@
 import { expect, it } from "@effect/vitest"
 import { Agent, Child, Executor, Interrupts, PromiseSteps, Step } from "@runlease/core"
-import { Clock, Effect, Layer, Schema } from "effect"
+import { Clock, Deferred, Effect, Layer, Schema } from "effect"
 import { readFileSync } from "node:fs"
 import { createServer } from "node:http"
 import { fileURLToPath } from "node:url"
@@ -195,6 +195,19 @@ const mistakes: Readonly<Record<string, Mistake>> = {
     at: 'Step.run("minute"',
     says: "The step is interrupted by the code around it",
   },
+  "a step that does not end for the next worker": {
+    work: () =>
+      Effect.flatMap(Deferred.make<number>(), (loaded) =>
+        Effect.zipRight(
+          Step.run("load", Deferred.succeed(loaded, 3)),
+          Step.run("use", Deferred.await(loaded)),
+        ),
+      ),
+    kind: "stuck",
+    place: 'step "use"',
+    at: 'Step.run("use"',
+    says: "The run does not end",
+  },
   "a question without an answer": {
     work: () =>
       Effect.zipRight(Step.run("ask", Effect.succeed(1)), Interrupts.approve("approve", { message: "Pay?" })),
@@ -280,7 +293,7 @@ const correct: Readonly<Record<string, readonly [work: Work, options?: CrashTest
             "outer",
             Effect.zipRight(Step.run("inner", Effect.as(keyed("inner"), 1)), Effect.succeed(2)),
           ),
-          Step.run("other", Effect.as(Effect.sleep("1 second"), 3)),
+          Step.run("other", Effect.as(Effect.sleep("30 minutes"), 3)),
         ],
         { concurrency: "unbounded" },
       ),

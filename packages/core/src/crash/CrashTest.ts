@@ -55,6 +55,9 @@ export interface Options {
   readonly mayRepeat?: ReadonlyArray<string> | undefined
 }
 
+/** After a history that did not end the test does not wait as long for the others. */
+const hastyJumps = 35
+
 const distinct = <A>(all: ReadonlyArray<A>, key: (one: A) => string): ReadonlyArray<A> =>
   all.filter((one, index) => all.findIndex((other) => key(other) === key(one)) === index)
 
@@ -148,7 +151,7 @@ export const run = <E, E2, E3>(
     }
     const isRepeatable = (call: Call) => mayRepeat.some((prefix) => call.request.url.startsWith(prefix))
     const found: Array<Omit<Problems.Problem, "crashes">> = []
-    const baseline = yield* History.play(subject, undefined)
+    const baseline = yield* History.play(subject)
     const histories: Array<History.History> = []
 
     const { error, status } = baseline.run
@@ -174,17 +177,21 @@ export const run = <E, E2, E3>(
         const other =
           others.length === 0
             ? undefined
-            : yield* History.play(subject, undefined, {
-                first: idOf(step),
-                others: new Set(others.map(idOf)),
+            : yield* History.play(subject, {
+                order: { first: idOf(step), others: new Set(others.map(idOf)) },
               })
         const problem = Problems.raced(step, others, baseline, other)
         if (problem !== undefined) found.push({ ...problem, crash: undefined })
       }
+      let isStuck = false
       for (let at = 0; at < baseline.places; at += 1) {
-        const history = yield* History.play(subject, at)
+        const history: History.History = yield* History.play(subject, {
+          crashAt: at,
+          jumps: isStuck ? hastyJumps : undefined,
+        })
         const { crash } = history
         if (crash === undefined) continue
+        isStuck ||= history.stuck !== undefined
         histories.push(history)
         found.push(...Problems.of(baseline, history, isRepeatable).map((one) => ({ ...one, crash })))
       }

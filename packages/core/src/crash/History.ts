@@ -60,8 +60,17 @@ const runId = Ids.NewRunId.make(Ids.RunId.make("crash-test"))
 /** Longer than the lease of a worker. */
 const untilLapsed = 61_000
 
-/** So often the time may go on while the run does nothing. A worker with a run does something each ten seconds. */
-const mostJumps = 1500
+/** So often the time may pass while the run does nothing and its code does not sleep: 25 minutes, and 6 seconds of the machine. */
+const mostJumps = 100
+
+/** So often it may pass while the code sleeps again and again, and does nothing else. */
+const mostSleeps = 20_000
+
+/** What a worker or its code waits for in milliseconds, which comes in its order. */
+const shortSleep = 500
+
+/** A worker renews its lease of a minute each 20 seconds. */
+const longJump = 15_000
 
 /** So long a call may take, in milliseconds or longer. */
 const mostMillis = 120_000
@@ -111,11 +120,20 @@ const describe = (run: Run | undefined): string => {
     : "It neither ends nor does anything more"
 }
 
-/** Executes the run once. The first worker dies at the place of that number, if there is one. */
+/**
+ * `crashAt`: the number of the place where the first worker dies. `jumps`: how often the time may pass while the run does nothing, `mostJumps` when
+ * absent. `order`: see `Order`.
+ */
+export interface Conditions {
+  readonly crashAt?: number | undefined
+  readonly jumps?: number | undefined
+  readonly order?: Observer.Order | undefined
+}
+
+/** Executes the run once. */
 export const play = (
   subject: Subject,
-  crashAt: number | undefined,
-  order?: Observer.Order,
+  { crashAt, jumps: most = mostJumps, order }: Conditions = {},
 ): Effect.Effect<History, NotExecuted> =>
   Effect.gen(function* () {
     const clock = yield* JumpClock.make
@@ -245,9 +263,13 @@ export const play = (
               ? availableAt.epochMillis
               : [],
         )
+        const now = clock.unsafeCurrentTimeMillis()
         const isWorking = open.some(({ status }) => status === "running")
-        const until = Math.min(...due) - clock.unsafeCurrentTimeMillis()
-        return clock.jump(isWorking || due.length === 0 ? next : Math.max(next, until))
+        // A store looks each second at what is due. That it does so later changes nothing.
+        const idle = next < shortSleep ? next : Math.min(longJump, (observer.sleepsUntil() ?? Infinity) - now)
+        return clock.jump(
+          isWorking || due.length === 0 ? Math.max(idle, next) : Math.max(next, Math.min(...due) - now),
+        )
       })
 
     const before = resources()
@@ -255,6 +277,7 @@ export const play = (
     let observed = -1
     let idle = 0
     let jumps = 0
+    let sleeps = 0
     let calledFor = 0
     for (;;) {
       const isCalled = outside.isCalled()
@@ -264,13 +287,15 @@ export const play = (
       if (calledFor > mostMillis) return history(yield* root, "A call has no answer")
       idle = isCalled || activity.count !== count ? 0 : idle + 1
       count = activity.count
-      if (idle < 3 + (jumps > 100 ? 5 : hasMore(before) ? 50 : 0)) continue
+      if (idle < 3 + (jumps > 30 ? 80 : hasMore(before) ? 50 : 0)) continue
 
       idle = 0
-      jumps = observer.count() === observed ? jumps + 1 : 0
+      if (observer.count() !== observed) jumps = sleeps = 0
+      else if (observer.sleepsUntil() !== undefined) sleeps += 1
+      else jumps += 1
       observed = observer.count()
       if (!isBuilt) {
-        if (jumps > mostJumps)
+        if (jumps > most)
           return yield* new NotExecuted({ message: "The layer of the executor does not come to its end" })
         yield* passTime([])
         continue
@@ -283,7 +308,7 @@ export const play = (
         yield* begin(1, () => false)
         continue
       }
-      if (jumps > mostJumps) {
+      if (jumps > most || sleeps > mostSleeps) {
         return history(yield* root, describe(open.find(({ status }) => status !== "waiting") ?? open[0]))
       }
       const asking = open.find(({ waiting }) => (waiting?.interrupts ?? []).length > 0)

@@ -67,6 +67,8 @@ export interface Attempt {
   readonly inFlight: Set<string>
   /** The requests to models that are not answered, by the ids of the steps of their answers. */
   readonly requests: Map<string, string>
+  /** When the sleeps of its code end, in milliseconds since the epoch. */
+  readonly sleeps: Set<{ readonly until: number }>
   ended: "completed" | "failed" | "interrupted" | undefined
 }
 
@@ -101,6 +103,10 @@ export interface Observer {
     at: (() => string | undefined) | undefined,
     context: Context.Context<never> | undefined,
   ) => void
+  /** A sleep until that time, which is one of an attempt where its code sleeps. */
+  readonly sleeping: (sleep: Effect.Effect<void>, until: number) => Effect.Effect<void>
+  /** When the first sleep of the code of an attempt ends; undefined where none sleeps. */
+  readonly sleepsUntil: () => number | undefined
   readonly wrote: (
     life: Life,
     port: string,
@@ -210,6 +216,7 @@ export const make = (order: Order | undefined): Observer => {
         besides: new Map(),
         inFlight: new Set(),
         requests: new Map(),
+        sleeps: new Set(),
         ended: undefined,
       }
       count += 1
@@ -318,6 +325,28 @@ export const make = (order: Order | undefined): Observer => {
     return `${kind ?? "the record of"} ${JSON.stringify(value.name)}`
   }
 
+  const placeOfWrite: Observer["wrote"] = (life, port, method, args) => {
+    const [first, second] = args
+    if (port === "RunLog" && method === "append" && Predicate.hasProperty(first, "events")) {
+      const records = (first.events as ReadonlyArray<LogEvent>).flatMap((event) => recordIn(event) ?? [])
+      return records.length === 0 ? undefined : Array.from(new Set(records)).join(" and ")
+    }
+    if (port !== "Leases") return undefined
+    if (method === "complete") {
+      const { runId } = first as { readonly runId: string }
+      ends.push({ ...(second as Outcome), life: life.number, runId })
+      return "the end of the run"
+    }
+    if (method === "suspend") return "the wait of the run"
+    if (method === "release") return "the return of the run"
+    if (method === "spawn" && Predicate.hasProperty(second, "name")) {
+      return `the child of ${JSON.stringify(second.name)}`
+    }
+    return method === "tell" || method === "appendBeside" || method === "callback"
+      ? `the call of Leases.${method}`
+      : undefined
+  }
+
   return {
     attempts,
     calls,
@@ -352,27 +381,26 @@ export const make = (order: Order | undefined): Observer => {
       if (at !== undefined && place === undefined) return
       reads.push({ what, at: place, after: Array.from(isRunning.steps.values()).at(-1) })
     },
+    sleeping: (sleep, until) =>
+      Effect.contextWithEffect((context: Context.Context<never>) => {
+        const attempt = currentOf(context)
+        if (attempt === undefined) return sleep
+        const one = { until }
+        attempt.sleeps.add(one)
+        return Effect.ensuring(
+          sleep,
+          Effect.sync(() => attempt.sleeps.delete(one)),
+        )
+      }),
+    sleepsUntil: () => {
+      const all = running().flatMap(({ sleeps }) => Array.from(sleeps, ({ until }) => until))
+      return all.length === 0 ? undefined : Math.min(...all)
+    },
     wrote: (life, port, method, args) => {
-      const [first, second] = args
-      count += 1
-      if (port === "RunLog" && method === "append" && Predicate.hasProperty(first, "events")) {
-        const records = (first.events as ReadonlyArray<LogEvent>).flatMap((event) => recordIn(event) ?? [])
-        return records.length === 0 ? undefined : Array.from(new Set(records)).join(" and ")
-      }
-      if (port !== "Leases") return undefined
-      if (method === "complete") {
-        const { runId } = first as { readonly runId: string }
-        ends.push({ ...(second as Outcome), life: life.number, runId })
-        return "the end of the run"
-      }
-      if (method === "suspend") return "the wait of the run"
-      if (method === "release") return "the return of the run"
-      if (method === "spawn" && Predicate.hasProperty(second, "name")) {
-        return `the child of ${JSON.stringify(second.name)}`
-      }
-      return method === "tell" || method === "appendBeside" || method === "callback"
-        ? `the call of Leases.${method}`
-        : undefined
+      const place = placeOfWrite(life, port, method, args)
+      // Renewals and heartbeats change nothing of a run.
+      if (place !== undefined) count += 1
+      return place
     },
   }
 }

@@ -1,5 +1,16 @@
 /** The outside of the workers in one execution of a crash test: calls, which are recorded, and the time. */
-import { Cause, Context, type Clock, Effect, Exit, Fiber, FiberRef, Option, type Scope } from "effect"
+import {
+  Cause,
+  Context,
+  type Clock,
+  Duration,
+  Effect,
+  Exit,
+  Fiber,
+  FiberRef,
+  Option,
+  type Scope,
+} from "effect"
 import * as ReplacedClients from "../rehearsal/ReplacedClients.js"
 import * as GlobalSources from "./GlobalSources.js"
 import type * as Life from "./Life.js"
@@ -73,6 +84,13 @@ export const replace = (options: {
       isCalled: () => open > 0,
       clock: {
         ...clock,
+        sleep: (duration) =>
+          Effect.suspend(() =>
+            observer.sleeping(
+              clock.sleep(duration),
+              clock.unsafeCurrentTimeMillis() + Duration.toMillis(duration),
+            ),
+          ),
         currentTimeMillis: Effect.contextWithEffect((context: Context.Context<never>) => {
           observer.read("The clock", undefined, context)
           return clock.currentTimeMillis
