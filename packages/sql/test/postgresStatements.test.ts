@@ -32,6 +32,27 @@ describe("statements on PostgreSQL", () => {
     }),
   )
 
+  it.scopedLive(
+    "are prepared when they read without a parameter, and a transaction's begin and end are not",
+    () =>
+      Effect.gen(function* () {
+        const url = yield* PostgresDatabase.url
+        const context = yield* Layer.build(PostgresPool.layerWith({ url, maxConnections: 1 }))
+        const sql = Context.get(context, SqlClient.SqlClient)
+        const dialect = yield* SqlDialect.dialectOf(sql)
+        const two = sql<{ readonly two: number }>`
+        SELECT 1 + 1 AS two`
+        yield* Effect.repeatN(dialect.transact(two), 2)
+        deepStrictEqual(yield* two, [{ two: 2 }])
+        const prepared = yield* sql<{ readonly statement: string }>`
+        SELECT statement FROM pg_prepared_statements WHERE NOT from_sql`
+        deepStrictEqual(
+          prepared.map(({ statement }) => statement.trim()),
+          ["SELECT 1 + 1 AS two"],
+        )
+      }),
+  )
+
   it.scoped("have one instant within a transaction, also when a test's Clock goes on meanwhile", () =>
     Effect.gen(function* () {
       const url = yield* PostgresDatabase.url

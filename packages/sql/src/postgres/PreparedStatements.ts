@@ -67,13 +67,17 @@ interface Query {
   readonly rowMode?: "array"
 }
 
-const hasValues = (query: unknown): query is Query =>
+/** One statement that reads. PostgreSQL prepares no text of several statements, and gains nothing by those that begin or end a transaction. */
+const isRead = (text: unknown): boolean => typeof text === "string" && /^\s*(SELECT|WITH)\b[^;]*$/.test(text)
+
+/** Whether a statement is prepared: to plan the look for what is due takes ten times as long as to run it. */
+const isPrepared = (query: unknown): query is Query =>
   typeof query === "object" &&
   query !== null &&
   "text" in query &&
   "values" in query &&
   Array.isArray(query.values) &&
-  query.values.length > 0
+  (query.values.length > 0 || isRead(query.text))
 
 const unwatched = (callback: Callback): Callback => callback
 
@@ -111,7 +115,7 @@ const gather = ({ connection: { stream } }: Pg.Client): (() => void) => {
 }
 
 /**
- * Makes the client prepare statements that have parameters, send only text that PostgreSQL can store, and fail a statement whose commit no
+ * Makes the client prepare statements that have parameters or read, send only text that PostgreSQL can store, and fail a statement whose commit no
  * standby confirms although it should. It fails those that get no answer for `answerWithin`, in milliseconds.
  */
 export const enable = (client: Pg.ClientBase, answerWithin?: number): void => {
@@ -145,7 +149,7 @@ export const enable = (client: Pg.ClientBase, answerWithin?: number): void => {
       const callback = typeof first === "string" ? third : second
       if (typeof callback !== "function") return query(...args)
       const then = confirmed(callback as Callback)
-      return hasValues(statement)
+      return isPrepared(statement)
         ? prepared(statement, then)
         : typeof first === "string"
           ? query(first, second, watched(then))
