@@ -5,7 +5,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node"
 import Reporter from "./vitest.reporter.js"
 import projects from "./vitest.workspace.js"
 
-const workers = availableParallelism() * 2
+const workers = availableParallelism() * 3
 
 /** Files that take more than a minute. */
 const long =
@@ -27,7 +27,7 @@ export default defineConfig({
     projects,
     reporters: ["default", new Reporter()],
     sequence: { sequencer: LongFirst },
-    // Tests wait for leases, processes and databases a third of their time, so there are more files at once than cores.
+    // Tests wait for leases, processes and databases most of their time, so there are more files at once than cores.
     maxWorkers: workers,
     // A worker that vitest ends for being idle may have got the next file already, which then fails.
     minWorkers: workers,
