@@ -5,7 +5,7 @@ import { ControlPlaneUnavailable } from "@runlease/core/ControlPlaneUnavailable"
 import * as Ids from "@runlease/core/Ids"
 import type { ClaimedRun } from "@runlease/core/Run"
 import { Runs, type SubmissionInput } from "@runlease/core/Runs"
-import { Clock, Context, Effect, Exit, Fiber, TestClock } from "effect"
+import { Clock, Context, Effect, Exit, Fiber, Option, TestClock } from "effect"
 import * as MemoryReads from "../src/memory/MemoryReads.js"
 import * as MemoryAccess from "../src/memory/Access.js"
 import * as MemoryRows from "../src/memory/MemoryRows.js"
@@ -29,6 +29,8 @@ const makeStore = Effect.gen(function* () {
   const entered = yield* Effect.makeLatch(false)
   const endings: Array<Ending> = []
   let commits = 0
+  /** How many claims each search was for. */
+  const searched: Array<number> = []
   const once = <A>(effect: Effect.Effect<A, string>): Effect.Effect<A, string> =>
     Effect.gen(function* () {
       const ending = endings.shift() ?? "commit"
@@ -43,8 +45,17 @@ const makeStore = Effect.gen(function* () {
       yield* gate.await
       return result
     })
+  const rows = MemoryRows.make(state)
   const store: RunStore<string> = {
-    rows: { ...MemoryRows.make(state), together: (effects) => Effect.all(effects, { discard: true }) },
+    rows: {
+      ...rows,
+      together: (effects) => Effect.all(effects, { discard: true }),
+      search: (search) => {
+        const [probe] = search.probes
+        if (probe !== undefined) searched.push(probe.wanted)
+        return rows.search(search)
+      },
+    },
     reads: MemoryReads.make(state),
     transact: (effect) => Effect.retry(once(effect), { while: (failure) => failure === "repeat" }),
     gather: Effect.yieldNow(),
@@ -58,12 +69,21 @@ const makeStore = Effect.gen(function* () {
   const committer = yield* RunCommits.make(store, wakeups)
   const ports = yield* RunPorts.make(store, committer, wakeups, { access, secrets })
   const project = ports(projectId)
+  // Another server, whose wake-ups never arrive here.
+  const deaf = yield* Wakeups.make
+  const elsewhere = yield* RunPorts.make(store, yield* RunCommits.make(store, deaf), deaf, {
+    access,
+    secrets,
+  })
   const registry = MemoryWorkerRegistry.make(state, wakeups, projectId)
   return {
     gate,
     entered,
     endings,
     commits: () => commits,
+    searched,
+    submitElsewhere: (publicId: string, options: Partial<SubmissionInput> = {}) =>
+      Context.get(elsewhere(projectId), Runs).submit({ agentId: "agent", publicId, ...options }),
     register: (workerKey: string) =>
       Effect.map(registry.register({ implementationKind: "test", workerKey }), ({ id }) => id),
     claim: (workerId: Ids.WorkerId, options: Partial<ClaimRequest> = {}) =>
@@ -183,6 +203,58 @@ describe("a run that a commit hands to a waiting claim", () => {
       yield* store.gate.open
       yield* Fiber.join(submitted)
       deepStrictEqual(given(yield* Fiber.join(waiting)), ["a attempt 1 epoch 1"])
+    }),
+  )
+})
+
+describe("claims that wait without a wake-up", () => {
+  /** Claims of so many workers, which wait. */
+  const waitingClaims = (store: Effect.Effect.Success<typeof makeStore>, count: number) =>
+    Effect.forEach(
+      Array.from({ length: count }, (_, index) => `worker-${index}`),
+      (name) => Effect.flatMap(store.register(name), (worker) => start(store.claim(worker))),
+    )
+
+  it.scoped("look in turns, a few each second, however many wait", () =>
+    Effect.gen(function* () {
+      const store = yield* makeStore
+      yield* waitingClaims(store, 100)
+      store.searched.length = 0
+      yield* Effect.repeatN(Effect.zipRight(TestClock.adjust("1 second"), settle), 4)
+      deepStrictEqual(store.searched, [16, 16, 16, 16, 16])
+    }),
+  )
+
+  it.scoped(
+    "find all runs of another server within a second, since one that finds a run wakes the next",
+    () =>
+      Effect.gen(function* () {
+        const store = yield* makeStore
+        const waiting = yield* waitingClaims(store, 60)
+        const names = Array.from({ length: 40 }, (_, index) => `run-${index}`)
+        yield* Effect.forEach(names, (name) => store.submitElsewhere(name), { concurrency: "unbounded" })
+        yield* TestClock.adjust("1 second")
+        yield* Effect.repeatN(settle, 40)
+        const ended = yield* Effect.filter(waiting, (fiber) => Effect.map(Fiber.poll(fiber), Option.isSome))
+        strictEqual(ended.length, 40)
+      }),
+  )
+
+  it.scoped("look in the turns of their own kind, so a run is found by a claim of its agent", () =>
+    Effect.gen(function* () {
+      const store = yield* makeStore
+      yield* waitingClaims(store, 40)
+      const worker = yield* store.register("specialist")
+      const claim = yield* start(store.claim(worker, { agentIds: [Ids.AgentId.make("special")] }))
+      yield* store.submitElsewhere("for one", {
+        agentId: "special",
+        implementationKind: "test",
+        workerKey: "specialist",
+      })
+      yield* TestClock.adjust("1 second")
+      yield* settle
+      const ended = yield* Fiber.poll(claim)
+      deepStrictEqual(given(yield* Option.getOrThrow(ended)), ["for one attempt 1 epoch 1"])
     }),
   )
 })

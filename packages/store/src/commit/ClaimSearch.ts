@@ -56,6 +56,10 @@ export const accepts = ({ agentIds, worker }: Request, route: Route): boolean =>
   (route.version === null || route.version === worker.version) &&
   (agentIds.length === 0 || agentIds.some((agentId) => agentId === route.agentId))
 
+/** Claims with one of these names may take the same runs, but those that are for the key of one worker. */
+export const kindOf = ({ agentIds, worker }: Request): string =>
+  JSON.stringify([worker.projectId, worker.implementationKind, worker.version, agentIds])
+
 /** Every route that leads to the worker of a claim. Where no run is pinned, none names a version. */
 const probesOf = ({ agentIds, limit, worker }: Request, pinned: boolean): ReadonlyArray<Probe> => {
   const { implementationKind, projectId, workerKey } = worker

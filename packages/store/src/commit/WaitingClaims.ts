@@ -4,13 +4,14 @@
  * A commit that makes a run runnable either hands it to a claim that waits, or wakes one that looks again. Only a claim whose
  * own look has found nothing is handed runs: no older run is left that it may take.
  *
- * A wake-up may be lost, so every waiting claim also looks again slowly.
+ * A wake-up may be lost, so some of the waiting claims also look again each second: a few of those that look for the same runs, in turns. One
+ * that finds some wakes the next.
  *
  * Source: docs/decisions/0050-a-commit-hands-its-runs-to-waiting-claims.md
  */
 import { forExecutor, type RequestSnapshot } from "@runlease/core/RequestSnapshot"
 import type { ClaimedRun } from "@runlease/core/Run"
-import { Deferred, type Duration, Effect, Exit, FiberId, Option, type Scope } from "effect"
+import { Deferred, Duration, Effect, Exit, FiberId, Option, type Scope } from "effect"
 import type { AddedRun } from "../rows/StoredRun.js"
 import * as ClaimSearch from "./ClaimSearch.js"
 import {
@@ -27,6 +28,12 @@ import { runnableSince } from "../rules/Counters.js"
 import { type RunState, toClaimed } from "../rules/RunState.js"
 import { isClaimable, mayHaveSession, type Transition } from "../rules/Transition.js"
 import * as RunTransitions from "../rules/RunTransitions.js"
+
+/** The longest time until some of the claims that look for the same runs look without a wake-up. */
+const pollPause = Duration.seconds(1)
+
+/** How many of them look then. */
+const polledAtOnce = 16
 
 /** The runs that a commit has handed to a claim, and the monotonic time in nanoseconds before the instant of that commit. */
 export interface HandedRuns {
@@ -62,6 +69,7 @@ export interface Waiter {
   readonly handBack: HandBack
   /** Names the claim, if it has an id. A repeat has the same name. */
   readonly name: string | undefined
+  readonly kind: string
   readonly ended: Deferred.Deferred<HandedRuns | undefined>
   /** Its own look has found nothing that it may take. */
   armed: boolean
@@ -72,6 +80,8 @@ export interface Waiter {
   left: boolean
   /** The run that it was woken for. */
   route: Route | undefined
+  /** It looks again without a wake-up. */
+  polled: boolean
   handed: HandedRuns | undefined
 }
 
@@ -93,6 +103,10 @@ export interface WaitingClaims {
     time: Duration.DurationInput,
     blocked: boolean,
   ) => Effect.Effect<HandedRuns | undefined>
+  /** Each second while claims wait, some of them look again. */
+  readonly polls: Effect.Effect<never>
+  /** Lets one more claim of this kind look again, since one of them has found runs without a wake-up. */
+  readonly pollNext: (kind: string) => void
   /** Wakes the first claim that accepts such a run, unless the limit of its project is in its way. */
   readonly wake: (route: Route) => void
   /** Wakes the claims for which the limit of this project may have been in the way. */
@@ -124,6 +138,25 @@ export const make = (): WaitingClaims => {
     }
   }
 
+  /** Open while a claim may be waiting. */
+  const some = Effect.unsafeMakeLatch(false)
+
+  const poll = (waiter: Waiter): void => {
+    waiter.polled = true
+    end(waiter, undefined)
+  }
+
+  const pollSome = (): void => {
+    const polled = new Map<string, number>()
+    for (const waiter of Array.from(waiting)) {
+      const { armed, kind } = waiter
+      const before = polled.get(kind) ?? 0
+      if (!armed || before === polledAtOnce) continue
+      polled.set(kind, before + 1)
+      poll(waiter)
+    }
+  }
+
   const leave = (waiter: Waiter): Effect.Effect<void> =>
     Effect.suspend(() => {
       waiting.delete(waiter)
@@ -137,6 +170,7 @@ export const make = (): WaitingClaims => {
   const next = Effect.fnUntraced(function* (waiter: Waiter, time: Duration.DurationInput, blocked: boolean) {
     waiter.armed = true
     waiter.blocked = blocked
+    some.unsafeOpen()
     const ended = yield* Effect.timeoutOption(Deferred.await(waiter.ended), time)
     // A claim that no commit has reserved leaves; a reserved one waits for the end of the commit.
     const isReserved = Option.isNone(ended) && !waiting.delete(waiter)
@@ -215,12 +249,14 @@ export const make = (): WaitingClaims => {
             request,
             handBack,
             name: request.claimId === null ? undefined : `${request.workerId} ${request.claimId}`,
+            kind: ClaimSearch.kindOf(request),
             ended: Deferred.unsafeMake(FiberId.none),
             armed: false,
             blocked: false,
             received: false,
             left: false,
             route: undefined,
+            polled: false,
             handed: undefined,
           }
           waiting.add(waiter)
@@ -230,6 +266,17 @@ export const make = (): WaitingClaims => {
         leave,
       ),
     next,
+    polls: Effect.forever(
+      Effect.gen(function* () {
+        yield* some.await
+        yield* Effect.sleep(pollPause)
+        if (waiting.size === 0) return yield* some.close
+        pollSome()
+      }),
+    ),
+    pollNext: (kind) => {
+      for (const waiter of waiting) if (waiter.armed && waiter.kind === kind) return poll(waiter)
+    },
     wake,
     wakeBlocked: (projectId) => {
       for (const waiter of Array.from(waiting)) {

@@ -36,7 +36,7 @@ import {
 } from "../rows/RunRows.js"
 import * as StoreMetrics from "../commit/StoreMetrics.js"
 import type { WaitingClaims } from "../commit/WaitingClaims.js"
-import { slowPoll, type Wakeups } from "../commit/Wakeups.js"
+import type { Wakeups } from "../commit/Wakeups.js"
 import type { StoreReads } from "../rows/StoreReads.js"
 import * as Carried from "./Carried.js"
 import type { SealedAnswers } from "./SealedAnswers.js"
@@ -351,6 +351,8 @@ export const handBackOperation = <X>(): RunOperation<Abandoned, void, void, neve
  */
 interface LongPoll {
   readonly begun: bigint
+  /** The kind of a claim that looks without a wake-up. */
+  polled: string | undefined
   readonly waitMillis: number
   readonly look: Effect.Effect<Pick<ClaimAnswer, "runs" | "blocked">, ControlPlaneUnavailable>
   readonly waiting: WaitingClaims
@@ -366,13 +368,10 @@ const waitedMillis = (begun: bigint, nanos: bigint): number =>
  * A run that becomes runnable in between is not missed. `waitedMillis` is the time until the look that found the runs, or until the commit
  * that handed them over, on the monotonic clock and rounded down, since the holder counts its lease from then.
  */
-const round = Effect.fnUntraced(function* ({
-  begun,
-  join,
-  look,
-  waiting,
-  waitMillis,
-}: LongPoll): Effect.fn.Return<ReadonlyArray<ClaimedRun> | undefined, ControlPlaneUnavailable, Scope.Scope> {
+const round = Effect.fnUntraced(function* (
+  claim: LongPoll,
+): Effect.fn.Return<ReadonlyArray<ClaimedRun> | undefined, ControlPlaneUnavailable, Scope.Scope> {
+  const { begun, join, look, waiting, waitMillis } = claim
   const waiter = yield* join
   let since = yield* Clock.currentTimeNanos
   const looked = yield* look
@@ -380,12 +379,14 @@ const round = Effect.fnUntraced(function* ({
   if (runs.length === 0) {
     const left = waitMillis - waitedMillis(begun, yield* Clock.currentTimeNanos)
     if (left <= 0) return []
-    const time = Duration.min(Duration.millis(left), slowPoll)
-    const handed = yield* waiting.next(waiter, time, looked.blocked)
-    if (handed === undefined) return undefined
+    const handed = yield* waiting.next(waiter, Duration.millis(left), looked.blocked)
+    if (handed === undefined) {
+      claim.polled = waiter.polled ? waiter.kind : undefined
+      return undefined
+    }
     runs = handed.runs
     since = handed.since
-  }
+  } else if (claim.polled !== undefined) waiting.pollNext(claim.polled)
   const waited = waitedMillis(begun, since)
   const claimed: Array<ClaimedRun> = []
   for (const run of runs) claimed.push({ ...run, waitedMillis: waited })
@@ -438,7 +439,14 @@ export const claims = <X>(
           // The commit that hands runs over does not wait for another one, nor does a claim whose caller has gone.
           Effect.asVoid(Effect.forkIn(Effect.ignoreLogged(handBack({ request: claim, runs })), scope)),
         )
-        const waiting = { begun, waitMillis, look, waiting: wakeups.claims, join }
+        const waiting: LongPoll = {
+          begun,
+          polled: undefined,
+          waitMillis,
+          look,
+          waiting: wakeups.claims,
+          join,
+        }
         do found = yield* Effect.scoped(round(waiting))
         while (found === undefined)
       }

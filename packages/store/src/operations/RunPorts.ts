@@ -188,6 +188,7 @@ export const make = <X>(
     const reads = yield* StoreReads.make(store)
     const sealed = SealedAnswers.make(secrets)
     const claims = ClaimOperation.claims(commits, reads, wakeups, sealed, yield* Effect.scope)
+    yield* Effect.forkScoped(wakeups.claims.polls)
     const sendMessage = TellOperation.make(commits)
     const leases = LeaseOperations.make(commits, reads, wakeups, sendMessage)
     const limits = StoreLimits.make(commits, reads)
