@@ -141,4 +141,52 @@ describe("steps of promises", () => {
       expect(aborted.toSorted()).toEqual(["program", "step"])
     }),
   )
+
+  it.live("are inside a step by its body, and show what it emits once", () =>
+    Effect.gen(function* () {
+      let bodies = 0
+      const { texts } = yield* outcomeOf(async (steps) => {
+        const keys: Array<string> = []
+        const outer = await steps.step("outer", async (_signal, inside) => {
+          bodies += 1
+          await inside.emit("shown ")
+          keys.push(inside.idempotencyKey)
+          const inner = await inside.step("inner", async (_, { idempotencyKey }) => idempotencyKey)
+          return inner === inside.idempotencyKey ? "the same key" : "a key of its own"
+        })
+        await steps.step("inner", async () => "another step")
+        await steps.approve("go", { message: "Go?" })
+        return outer
+      })
+      expect(texts).toEqual(["shown ", "a key of its own"])
+      expect(bodies).toBe(1)
+    }),
+  )
+
+  it.live("happen at most once, and find out what an attempt before has done", () =>
+    Effect.gen(function* () {
+      let bodies = 0
+      const { texts } = yield* outcomeOf(async (steps) => {
+        const found = await steps.atMostOnce(
+          "pay",
+          () => {
+            bodies += 1
+            return Promise.reject<string>(Executor.retryableError("later", "Not now", 1))
+          },
+          { onUncertain: async () => "paid before" },
+        )
+        return found
+      })
+      expect([texts, bodies]).toEqual([["paid before"], 1])
+    }),
+  )
+
+  it.live("have no steps in one that happens at most once", () =>
+    Effect.gen(function* () {
+      const { error } = yield* outcomeOf((steps) =>
+        steps.atMostOnce("pay", (_, inside) => inside.step("inner", async () => "no")),
+      )
+      expect(error?.code).toBe("step_nested")
+    }),
+  )
 })

@@ -10,7 +10,7 @@
  * AiModel.fromName("openai-chat:stand-in", { baseUrl: url })
  * ```
  *
- * It has the streamed chat completions of OpenAI, and takes any key. It requires `@effect/platform`.
+ * It has the chat completions of OpenAI, streamed and whole, and takes any key. It requires `@effect/platform`.
  *
  * Source: https://platform.openai.com/docs/api-reference/chat-streaming
  */
@@ -29,14 +29,19 @@ export const Request = Schema.Struct({
     Schema.Array(Schema.Struct({ function: Schema.Struct({ name: Schema.String }) })),
     { default: () => [] },
   ),
+  stream: Schema.optional(Schema.Boolean),
 })
 export type Request = typeof Request.Type
 
-/** What the model answers: text, which is sent word by word; text as it comes; or a call of a tool. */
+/** What the model answers: text, which is sent word by word; text as it comes; or a call of a tool, behind a text if it has one. */
 export type Answer =
   | string
   | Stream.Stream<string>
-  | { readonly tool: string; readonly arguments: Readonly<Record<string, unknown>> }
+  | {
+      readonly text?: string
+      readonly tool: string
+      readonly arguments: Readonly<Record<string, unknown>>
+    }
 
 export class ModelServer extends Context.Tag("@runlease/testkit/ModelServer")<
   ModelServer,
@@ -75,10 +80,12 @@ const chunksOf = (answer: Answer, callId: string): Stream.Stream<string> => {
   if (!Predicate.isString(answer) && "tool" in answer) {
     const called = { name: answer.tool, arguments: JSON.stringify(answer.arguments) }
     const call = { index: 0, id: callId, type: "function", function: called }
+    const words = answer.text === undefined ? [] : wordsOf(answer.text)
     return Stream.make(
+      ...words.map((content) => piece({ role: "assistant", content })),
       piece({ role: "assistant", tool_calls: [call] }),
       piece({}, "tool_calls"),
-      usage(1),
+      usage(words.length + 1),
       "[DONE]",
     )
   }
@@ -96,6 +103,25 @@ const chunksOf = (answer: Answer, callId: string): Stream.Stream<string> => {
   })
 }
 
+/** A whole answer, for a request that is not streamed. */
+const completionOf = (answer: Answer, callId: string): Effect.Effect<object> => {
+  const completion = (message: object, finish: string) => ({
+    id: "1",
+    object: "chat.completion",
+    created: 0,
+    model: "stand-in",
+    choices: [{ index: 0, message: { role: "assistant", content: null, ...message }, finish_reason: finish }],
+    usage: { prompt_tokens: 10, completion_tokens: 1, total_tokens: 11 },
+  })
+  if (Predicate.isString(answer)) return Effect.succeed(completion({ content: answer }, "stop"))
+  if ("tool" in answer) {
+    const called = { name: answer.tool, arguments: JSON.stringify(answer.arguments) }
+    const tool_calls = [{ id: callId, type: "function", function: called }]
+    return Effect.succeed(completion({ content: answer.text ?? null, tool_calls }, "tool_calls"))
+  }
+  return Effect.map(Stream.mkString(answer), (content) => completion({ content }, "stop"))
+}
+
 /** Serves the model. `answer` gets each request, and how many came before it. */
 export const layer = (
   answer: (request: Request, before: number) => Answer,
@@ -105,10 +131,12 @@ export const layer = (
       const answering = Effect.gen(function* () {
         const request = yield* HttpServerRequest.schemaBodyJson(Request)
         const before = (yield* Ref.getAndUpdate(requests, (all) => [...all, request])).length
-        const frames = Stream.map(
-          chunksOf(answer(request, before), `call-${before + 1}`),
-          (data) => `data: ${data}\n\n`,
-        )
+        const given = answer(request, before)
+        const callId = `call-${before + 1}`
+        if (request.stream !== true) {
+          return yield* HttpServerResponse.json(yield* completionOf(given, callId))
+        }
+        const frames = Stream.map(chunksOf(given, callId), (data) => `data: ${data}\n\n`)
         return HttpServerResponse.stream(Stream.encodeText(frames), { contentType: "text/event-stream" })
       })
       return Layer.merge(

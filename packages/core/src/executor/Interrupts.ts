@@ -175,6 +175,21 @@ export interface EditableQuestion<A> extends Question {
  */
 export type NotAnswered = AwaitAnswers | StepError
 
+/** A tool call of a model that waits for a person. `arguments`: as the question shows them, see `ToolArguments`. */
+export interface ToolCall {
+  readonly toolCallId: string
+  readonly toolName: string
+  readonly toolArguments: unknown
+}
+
+/** A question about a call of a tool, whose id is that of the call: a client shows it there. */
+interface CallQuestion extends Question {
+  readonly call: ToolCall
+}
+
+const callOf = (question: Question): ToolCall | undefined =>
+  "call" in question ? (question as CallQuestion).call : undefined
+
 interface PlacedQuestion<A> {
   readonly name: string
   readonly question: Question
@@ -213,15 +228,17 @@ const take = <A>(attempt: AttemptSteps, name: string, question: Question, reader
         `This attempt has had the question ${name} ${key === undefined ? "without a key" : "with that key"} already; each one needs a name or a key that no other has`,
       )
     }
-    const id = idOf(name, key, within, stepId)
+    const id = callOf(question)?.toolCallId ?? idOf(name, key, within, stepId)
     return { name, question, reader, about: yield* asJson(name, question.about), id, within }
   })
 
 /** What the answers so far make of a question: its value, or the interrupt that is to be answered. */
 const stateOf = <A>(
   attempt: AttemptSteps,
-  { about, id, name, question: { message }, reader }: PlacedQuestion<A>,
+  { about, id, name, question, reader }: PlacedQuestion<A>,
 ): Either.Either<A, Interrupt | Declined> => {
+  const { message } = question
+  const call = callOf(question)
   let problem: string | undefined
   for (let round = 1; ; round += 1) {
     const interrupt = {
@@ -230,6 +247,7 @@ const stateOf = <A>(
       message: problem === undefined ? message : `${message} (The answer before does not fit: ${problem})`,
       ...(reader.responseSchema === undefined ? {} : { responseSchema: reader.responseSchema }),
       ...(about === undefined ? {} : { metadata: { about } }),
+      ...(call === undefined ? {} : { ...call, reason: "tool_call" }),
     }
     const answer = answerTo({ resume: attempt.answers }, interrupt.id)
     if (Option.isNone(answer)) return Either.left(interrupt)
@@ -317,6 +335,18 @@ const decideOn = (name: string, question: Question): Effect.Effect<Edits.Decisio
 export const decide = decideOn as {
   <A>(name: string, question: EditableQuestion<A>): Effect.Effect<Approval<A>, NotAnswered, StepLog>
   (name: string, question: Question): Effect.Effect<Edits.Decision, NotAnswered, StepLog>
+}
+
+/**
+ * Requests an approval of a tool call that a model has written, before the call is made. The question names the call, so a client shows it
+ * there.
+ *
+ * Fails: see `NotAnswered`.
+ */
+export const decideOnCall = (call: ToolCall): Effect.Effect<Edits.Decision, NotAnswered, StepLog> => {
+  const { toolCallId, toolName } = call
+  const question: CallQuestion = { message: `May ${toolName} be called?`, key: toolCallId, call }
+  return decideOn("approval", question)
 }
 
 /**

@@ -9,21 +9,22 @@ import { requestEventName, stepIdOf } from "../model/StepRecord.js"
 import type { Report } from "./ReportedSteps.js"
 import { StepLog } from "./StepLog.js"
 
-/** The step that the answer of the request is recorded as. */
+/** The step that the answer of the request is recorded as. `within`: the id of the enclosing step, if it is in one. */
 export interface AnswerStep {
   readonly name: string
   readonly key: number
+  readonly within?: string | undefined
 }
 
 /** The id of the step of an answer. A report of usage that names it as its `request` closes the mark, and so does the record of the step. */
-export const idOf = ({ key, name }: AnswerStep): string => stepIdOf({ within: undefined, name, key })
+export const idOf = ({ key, name, within }: AnswerStep): string => stepIdOf({ within, name, key })
 
 const mark = (step: AnswerStep, fields: { readonly refused?: true }): Effect.Effect<Report> =>
   Effect.flatMap(Effect.serviceOption(StepLog), (log) => {
     if (Option.isNone(log)) return Effect.succeed({ events: [], committed: Effect.void })
     const steps = log.value.steps()
     return Effect.map(
-      steps.issue(requestEventName, { step_id: idOf(step), ...step, ...fields }),
+      steps.issue(requestEventName, { step_id: idOf(step), name: step.name, key: step.key, ...fields }),
       ({ event, id }) => ({ events: [event], committed: steps.committed(id) }),
     )
   })

@@ -14,12 +14,12 @@
  *
  * Source: docs/decisions/0115-agents-of-other-frameworks.md
  */
-import { Deferred, Effect, FiberSet, Predicate } from "effect"
+import { Context, Effect, Predicate } from "effect"
+import type { AgentEvent } from "../model/AgentEvent.js"
 import type { Leases } from "../ports/Leases.js"
-import type * as Emit from "./Emit.js"
-import { isFailure } from "./ExecutorOutput.js"
+import * as Emit from "./Emit.js"
 import * as Interrupts from "./Interrupts.js"
-import { isStepError } from "./StepError.js"
+import * as PromiseFibers from "./PromiseFibers.js"
 import * as Step from "./Step.js"
 import type { Database } from "./StepDatabase.js"
 import type { StepLog } from "./StepLog.js"
@@ -27,12 +27,22 @@ import type { StepLog } from "./StepLog.js"
 export interface PromiseSteps {
   /**
    * The result of `body`, from the log where an earlier attempt has recorded it. It rejects as `body` does. Its signal is aborted when
-   * the attempt ends early. See `Step.run`.
+   * the attempt ends early. What `body` emits, by its second argument, is in the log once. See `Step.run`.
    */
   readonly step: <A>(
     name: string,
-    body: (signal: AbortSignal) => PromiseLike<A>,
+    body: (signal: AbortSignal, inside: StepBody) => PromiseLike<A>,
     ...options: Step.OptionsOf<A, Step.Options<A, unknown>>
+  ) => Promise<A>
+
+  /**
+   * As `step`, but `body` runs at most once, whatever dies. Where an earlier attempt has begun it and recorded no result, `onUncertain` finds
+   * out what became of it, or the attempt fails with `step_uncertain`. See `Step.atMostOnce`.
+   */
+  readonly atMostOnce: <A>(
+    name: string,
+    body: (signal: AbortSignal, inside: StepBody) => PromiseLike<A>,
+    ...options: Step.OptionsOf<A, AtMostOnce<A>>
   ) => Promise<A>
 
   /**
@@ -69,12 +79,26 @@ export interface PromiseSteps {
 
   /** What the user grants to the run by signing in with a third party. See `Interrupts.connect`. */
   readonly connect: (name: string, options: Interrupts.ConnectOptions) => Promise<Interrupts.Grant>
+
+  /** Shows text or events as they come. It waits while the log takes no more. See `Emit`. */
+  readonly emit: (output: string | AgentEvent | ReadonlyArray<AgentEvent>) => Promise<void>
 }
 
-type Context = StepLog | Emit.Emit | Leases
+/** The steps within the body of a step. */
+export interface StepBody extends PromiseSteps {
+  /** For a service that knows such keys: the same in each attempt, and for no other step. 64 hex digits. */
+  readonly idempotencyKey: string
 
-const attempted = <A>(body: (signal: AbortSignal) => PromiseLike<A>): Effect.Effect<A, unknown> =>
-  Effect.tryPromise({ try: body, catch: (error) => error })
+  /** Shows events together with the record of the step, so they are in the log once, and not without it. */
+  readonly emitLast: (events: ReadonlyArray<AgentEvent>) => void
+}
+
+export interface AtMostOnce<A> extends Step.Recording<A, unknown> {
+  readonly onUncertain?: ((signal: AbortSignal, inside: StepBody) => PromiseLike<A>) | undefined
+}
+
+/** What the steps of promises need of an attempt. */
+export type Needs = StepLog | Emit.Emit | Leases
 
 const isPromise = <A>(value: PromiseLike<A> | A): value is PromiseLike<A> => Predicate.isPromiseLike(value)
 
@@ -99,8 +123,80 @@ const settled = <A>(body: (signal: AbortSignal) => PromiseLike<A> | A): Effect.E
     })
   }).pipe(Effect.catchAllDefect(Effect.fail))
 
-/** An error that ends the attempt, whatever the program makes of the rejection that it gets. */
-const isOfTheAttempt = (error: unknown): boolean => isStepError(error) || isFailure(error)
+/** Runs the body of a step with the steps within it, which are of the same attempt. */
+const within = <A>(
+  give: PromiseFibers.Give<Needs>,
+  last: Array<AgentEvent>,
+  body: (signal: AbortSignal, inside: StepBody) => PromiseLike<A>,
+): Effect.Effect<A, unknown, Needs | Step.CurrentStep> =>
+  Effect.contextWithEffect((context: Context.Context<Needs | Step.CurrentStep>) => {
+    const inside: StepBody = {
+      ...make((effect) => give(Effect.provide(effect, context))),
+      get idempotencyKey() {
+        return Context.get(context, Step.CurrentStep).idempotencyKey
+      },
+      emitLast: (events) => void last.push(...events),
+    }
+    return PromiseFibers.attempted((signal) => body(signal, inside))
+  })
+
+/** Steps whose effects `give` runs. */
+export const make = (give: PromiseFibers.Give<Needs>): PromiseSteps => ({
+  step: <A>(
+    name: string,
+    body: (signal: AbortSignal, inside: StepBody) => PromiseLike<A>,
+    ...[options]: Step.OptionsOf<A, Step.Options<A, unknown>>
+  ) => {
+    const last: Array<AgentEvent> = []
+    const recording: unknown = [{ ...options, last }]
+    return give(
+      Step.run<A, unknown, Needs | Step.CurrentStep>(
+        name,
+        within(give, last, body),
+        ...(recording as Step.OptionsOf<A, Step.Options<A, unknown>>),
+      ),
+    )
+  },
+  atMostOnce: <A>(
+    name: string,
+    body: (signal: AbortSignal, inside: StepBody) => PromiseLike<A>,
+    ...[options]: Step.OptionsOf<A, AtMostOnce<A>>
+  ) => {
+    const last: Array<AgentEvent> = []
+    const { onUncertain, ...codecs } = (options ?? {}) as AtMostOnce<A>
+    const finding = onUncertain === undefined ? {} : { onUncertain: within(give, last, onUncertain) }
+    const recording: unknown = [{ ...codecs, ...finding, last }]
+    return give(
+      Step.atMostOnce<A, unknown, Needs | Step.CurrentStep>(
+        name,
+        within(give, last, body),
+        ...(recording as Step.OptionsOf<A, Step.AtMostOnce<A, unknown, Needs | Step.CurrentStep>>),
+      ),
+    )
+  },
+  transaction: <Tx, A>(
+    name: string,
+    database: Database<Tx>,
+    body: (transaction: Tx, signal: AbortSignal) => PromiseLike<A> | A,
+    ...options: Step.OptionsOf<A, Step.Transactional<A, unknown>>
+  ) =>
+    give(
+      Step.transactionIn<Tx, A, unknown, never>(
+        name,
+        database,
+        (transaction) => settled((signal) => body(transaction, signal)),
+        ...options,
+      ),
+    ),
+  approve: ((name: string, question: Interrupts.Question) =>
+    give<unknown>(Interrupts.approve(name, question))) as PromiseSteps["approve"],
+  decide: ((name: string, question: Interrupts.Question) =>
+    give<unknown>(Interrupts.decide(name, question))) as PromiseSteps["decide"],
+  ask: (name, question) => give(Interrupts.ask(name, question)),
+  callback: (name, options) => give(Interrupts.callback(name, options)),
+  connect: (name, options) => give(Interrupts.connect(name, options)),
+  emit: (output) => give(Effect.flatMap(Emit.Emit, ({ emit }) => emit(output))),
+})
 
 /**
  * Runs a program with the steps of the attempt, and returns its result. The signal is aborted when the attempt ends early.
@@ -110,54 +206,5 @@ const isOfTheAttempt = (error: unknown): boolean => isStepError(error) || isFail
  */
 export const run = <A>(
   program: (steps: PromiseSteps, signal: AbortSignal) => PromiseLike<A>,
-): Effect.Effect<A, unknown, Context> =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const failed = yield* Deferred.make<never, unknown>()
-      // The Scope of the attempt interrupts what the program has left running.
-      const promiseOf = yield* FiberSet.makeRuntimePromise<Context>()
-      const give = <B>(effect: Effect.Effect<B, unknown, Context>): Promise<B> => {
-        const promise = promiseOf(
-          effect.pipe(
-            Effect.tapError((error) => (isOfTheAttempt(error) ? Deferred.fail(failed, error) : Effect.void)),
-            Effect.tapDefect((defect) => Deferred.failCause(failed, defect)),
-          ),
-        )
-        // The program of an attempt that has ended reads it no more.
-        promise.catch(() => {})
-        return promise
-      }
-      const steps: PromiseSteps = {
-        step: <B>(
-          name: string,
-          body: (signal: AbortSignal) => PromiseLike<B>,
-          ...options: Step.OptionsOf<B, Step.Options<B, unknown>>
-        ) => give(Step.run<B, unknown, never>(name, attempted(body), ...options)),
-        transaction: <Tx, B>(
-          name: string,
-          database: Database<Tx>,
-          body: (transaction: Tx, signal: AbortSignal) => PromiseLike<B> | B,
-          ...options: Step.OptionsOf<B, Step.Transactional<B, unknown>>
-        ) =>
-          give(
-            Step.transactionIn<Tx, B, unknown, never>(
-              name,
-              database,
-              (transaction) => settled((signal) => body(transaction, signal)),
-              ...options,
-            ),
-          ),
-        approve: ((name: string, question: Interrupts.Question) =>
-          give<unknown>(Interrupts.approve(name, question))) as PromiseSteps["approve"],
-        decide: ((name: string, question: Interrupts.Question) =>
-          give<unknown>(Interrupts.decide(name, question))) as PromiseSteps["decide"],
-        ask: (name, question) => give(Interrupts.ask(name, question)),
-        callback: (name, options) => give(Interrupts.callback(name, options)),
-        connect: (name, options) => give(Interrupts.connect(name, options)),
-      }
-      return yield* Effect.raceFirst(
-        attempted((signal) => program(steps, signal)),
-        Deferred.await(failed),
-      )
-    }),
-  )
+): Effect.Effect<A, unknown, Needs> =>
+  PromiseFibers.run<Needs, A>((give, signal) => program(make(give), signal))

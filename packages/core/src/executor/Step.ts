@@ -94,10 +94,14 @@ const failureOf = (cause: Cause.Cause<unknown>): Effect.Effect<StepFailure | und
 
 // Runs the body of a step, and records its result.
 
-/** `shown`: whether the log says when the step begins and ends. `closed`: why the body has no steps in it; absent where it may. */
+/**
+ * `shown`: whether the log says when the step begins and ends. `closed`: why the body has no steps in it; absent where it may. `last`: events
+ * that enter the log together with the record, which the body may still add to.
+ */
 interface RecordedOptions<A, E> extends Codecs<A, E> {
   readonly closed?: Closed | undefined
   readonly shown: boolean
+  readonly last?: ReadonlyArray<AgentEvent.AgentEvent> | undefined
 }
 
 /** The body of a step, whose result is recorded, or its failure where that has a schema. */
@@ -108,7 +112,7 @@ export const recorded = <A, E, R>(
 ): Effect.Effect<A, E | StepError, Exclude<R, CurrentStep> | Emit.Emit> =>
   // Each provision of services costs a separate region, so there is one.
   Effect.contextWithEffect((context: Context.Context<Exclude<R, CurrentStep> | Emit.Emit>) => {
-    const { closed, shown } = options
+    const { closed, last = [], shown } = options
     const outer = Context.get(context, Emit.Emit)
     const opened = OpenedItems.make()
     const end = <B, E2>(
@@ -121,7 +125,8 @@ export const recorded = <A, E, R>(
         : error === undefined
           ? [AgentEvent.stepFinished(step.shownAs)]
           : [AgentEvent.stepFailed(step.shownAs, error)]
-      return Effect.zipRight(outer.emit([...finished, ...events]), Effect.zipRight(committed, returned))
+      const before = events.length === 0 ? finished : [...last, ...finished]
+      return Effect.zipRight(outer.emit([...before, ...events]), Effect.zipRight(committed, returned))
     }
     const fail = <E2>(
       cause: Cause.Cause<E2>,

@@ -1,22 +1,16 @@
 /** Reads one answer of a model: its parts become AG-UI events, and its content becomes part of the next request. */
 import type { AiError, Response, Tool } from "@effect/ai"
 import { AgentEvent, type RequestSnapshot } from "@runlease/core"
-import { PastAttempts } from "@runlease/core/executor"
+import { AnswerEvents, PastAttempts, type UniqueIds } from "@runlease/core/executor"
 import { Encoding, Option } from "effect"
 import * as ProviderOptions from "./ProviderOptions.js"
 import * as RequestedCall from "./RequestedCall.js"
 import * as ToolResults from "./ToolResults.js"
-import type { UniqueIds } from "./UniqueIds.js"
 
 type Events = ReadonlyArray<AgentEvent.AgentEvent>
 
-interface ContentBlock {
-  readonly kind: "text" | "reasoning"
-  readonly messageId: string
-  text: string
+interface ContentBlock extends AnswerEvents.Block {
   options: ProviderOptions.ProviderOptions
-  /** Whether its message has started in the log and has not ended. */
-  open: boolean
 }
 
 const makeBlock = (
@@ -25,29 +19,10 @@ const makeBlock = (
   options: ProviderOptions.ProviderOptions,
 ): ContentBlock => ({ kind, messageId, text: "", options, open: false })
 
-/** The first text opens the message, so that no message is empty. */
-const open = (block: ContentBlock): Events => {
-  if (block.open) return []
-  block.open = true
-  return block.kind === "text"
-    ? [AgentEvent.textStart(block.messageId)]
-    : [
-        { type: "REASONING_START", messageId: block.messageId },
-        { type: "REASONING_MESSAGE_START", messageId: block.messageId, role: "reasoning" },
-      ]
-}
-
 /** Appends a delta, which may carry options without text. */
 const extend = (block: ContentBlock, delta: string, options: ProviderOptions.ProviderOptions): Events => {
   block.options = ProviderOptions.merge(block.options, options)
-  if (delta === "") return []
-  block.text += delta
-  return [
-    ...open(block),
-    block.kind === "text"
-      ? AgentEvent.textContent(block.messageId, delta)
-      : { type: "REASONING_MESSAGE_CONTENT", messageId: block.messageId, delta },
-  ]
+  return AnswerEvents.extend(block, delta)
 }
 
 /**
@@ -55,21 +30,9 @@ const extend = (block: ContentBlock, delta: string, options: ProviderOptions.Pro
  * belong to. `optionsOf` returns the events that record the options of a message.
  */
 const close = (block: ContentBlock, optionsOf: (block: ContentBlock) => Events): Events => {
-  const { messageId, options } = block
-  if (block.kind === "text") {
-    const wasOpen = block.open
-    block.open = false
-    return wasOpen ? [AgentEvent.textEnd(messageId), ...optionsOf(block)] : []
-  }
-  if (!block.open && ProviderOptions.isEmpty(options)) return []
-  const opening = open(block)
-  block.open = false
-  return [
-    ...opening,
-    { type: "REASONING_MESSAGE_END", messageId },
-    ...optionsOf(block),
-    { type: "REASONING_END", messageId },
-  ]
+  const opening =
+    block.kind === "reasoning" && !ProviderOptions.isEmpty(block.options) ? AnswerEvents.open(block) : []
+  return [...opening, ...AnswerEvents.close(block, () => optionsOf(block))]
 }
 
 type Part = Response.StreamPart<Record<string, Tool.Any>>
@@ -104,7 +67,7 @@ export interface Answer {
 }
 
 /** Reads one answer. */
-export const make = (ids: UniqueIds): Answer => {
+export const make = (ids: UniqueIds.UniqueIds): Answer => {
   const blocks: Array<ContentBlock | RequestedCall.CallBlock> = []
   const openBlocks = new Map<string, ContentBlock>()
   const calls = new Map<string, RequestedCall.CallBlock>()
@@ -154,14 +117,8 @@ export const make = (ids: UniqueIds): Answer => {
     const call = RequestedCall.make(ids.freshCallId(id), toolName, byProvider)
     calls.set(id, call)
     blocks.push(call)
-    // A call that follows more reasoning starts a separate message, so that a client preserves the order.
     const parent = blocks.findLast((block) => block.kind !== "call")
-    return [
-      {
-        ...AgentEvent.toolCallStart(call.toolCallId, toolName),
-        ...(parent?.kind === "text" && parent.text !== "" ? { parentMessageId: parent.messageId } : {}),
-      },
-    ]
+    return AnswerEvents.startCall(call.toolCallId, toolName, parent)
   }
 
   const extendCall = (call: RequestedCall.CallBlock, delta: string): Events => {

@@ -12,7 +12,14 @@ import {
   type Run,
   StepRecord,
 } from "@runlease/core"
-import { AttemptInbox, PastAttempts, StepLog, ToolArguments, ToolCalls } from "@runlease/core/executor"
+import {
+  AttemptInbox,
+  PastAttempts,
+  StepLog,
+  ToolArguments,
+  ToolCalls,
+  UniqueIds,
+} from "@runlease/core/executor"
 import { Cause, Chunk, type Duration, Effect, Option, type Scope, Stream } from "effect"
 import * as Answer from "./Answer.js"
 import * as Approvals from "./Approvals.js"
@@ -25,7 +32,6 @@ import * as RecordedAnswers from "./RecordedAnswers.js"
 import type { RequestedCall } from "./RequestedCall.js"
 import * as ToolResults from "./ToolResults.js"
 import * as TrialCalls from "./TrialCalls.js"
-import * as UniqueIds from "./UniqueIds.js"
 import * as Usage from "./Usage.js"
 import * as WorkerCalls from "./WorkerCalls.js"
 

@@ -1,6 +1,6 @@
 /** The results of tool calls as events. A client makes a call itself if it sees no result. */
-import { AgentEvent, Edits, type RequestSnapshot } from "@runlease/core"
-import { type PastAttempts } from "@runlease/core/executor"
+import { type AgentEvent, Edits, type RequestSnapshot } from "@runlease/core"
+import { AnswerEvents, type PastAttempts } from "@runlease/core/executor"
 
 /** The result of a call, as the log and the client show it. `edits`: the arguments that a person has edited, with which it was made. */
 export interface Result {
@@ -11,15 +11,10 @@ export interface Result {
 
 const withEdits = ({ edits }: Result) => (edits === undefined ? {} : { [Edits.field]: edits })
 
-const messageIdOf = (toolCallId: string): string => `result-${toolCallId}`
-
-export const eventOf = (toolCallId: string, result: Result): AgentEvent.AgentEvent => {
-  const { content, isError } = result
-  const event = isError
-    ? AgentEvent.toolCallFailure(messageIdOf(toolCallId), toolCallId, content)
-    : AgentEvent.toolCallResult(messageIdOf(toolCallId), toolCallId, content, { role: "tool" })
-  return { ...event, ...withEdits(result) }
-}
+export const eventOf = (toolCallId: string, result: Result): AgentEvent.AgentEvent => ({
+  ...AnswerEvents.result(toolCallId, result.content, result.isError),
+  ...withEdits(result),
+})
 
 /** The result as a later attempt reads it from the log. */
 export const partOf = (toolCallId: string, result: Result): RequestSnapshot.MessagePart => ({

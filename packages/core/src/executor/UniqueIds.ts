@@ -1,7 +1,7 @@
 /** Ids of messages and calls that no other attempt of the run uses. */
-import type { Run } from "@runlease/core"
-import type { PastAttempts } from "@runlease/core/executor"
-import * as History from "./History.js"
+import type { SnapshotMessage } from "../model/RequestSnapshot.js"
+import type { ClaimedRun } from "../model/Run.js"
+import type { PastAttempt } from "./PastAttempts.js"
 
 export interface UniqueIds {
   readonly nextMessageId: () => string
@@ -9,9 +9,15 @@ export interface UniqueIds {
   readonly freshCallId: (modelId: string) => string
 }
 
-export const make = (run: Run.ClaimedRun, attempts: ReadonlyArray<PastAttempts.PastAttempt>): UniqueIds => {
+/** The ids of the calls in messages. */
+const calledIds = (messages: ReadonlyArray<SnapshotMessage>): ReadonlyArray<string> =>
+  messages.flatMap(({ parts }) =>
+    parts.flatMap((part) => (part.type === "tool_call" ? String(part["toolCallId"]) : [])),
+  )
+
+export const make = (run: ClaimedRun, attempts: ReadonlyArray<PastAttempt>): UniqueIds => {
   const used = new Set([
-    ...History.calledIds(run.snapshot.messages),
+    ...calledIds(run.snapshot.messages),
     ...attempts.flatMap(({ calls }) => calls.map(({ toolCallId }) => toolCallId)),
   ])
   let messageCount = 0
