@@ -3,16 +3,27 @@ import * as Code from "./Code.js"
 
 const page = await Code.read("../../../docs/agent-frameworks.md")
 
-const files = Code.blocksOf(page).flatMap(({ name, text }) => (name === undefined ? [] : [{ name, text }]))
+const named = Code.blocksOf(page).flatMap(({ name, text }) => (name === undefined ? [] : [{ name, text }]))
+const files = named.filter(({ name }) => name.includes("/"))
+const programs = named.filter(({ name }) => !name.includes("/"))
 
 describe("the code of the page about other frameworks", () => {
   it("has a recipe for each", () => {
     expect(files.map(({ name }) => name)).toEqual([
-      "openai-agents/src/worker.ts",
       "tool-loop-agent/src/worker.ts",
+      "openai-agents/src/worker.ts",
       "langgraph/src/worker.ts",
       "mastra/src/worker.ts",
     ])
+  })
+
+  it("compiles where a block is a whole file", async () => {
+    expect(programs.map(({ name }) => name)).toEqual(["research.ts", "program.ts"])
+    const folder = await Code.write(
+      "frameworks",
+      Object.fromEntries(programs.map(({ name, text }) => [name, text])),
+    )
+    expect(await Code.problemsOf(programs.map(({ name }) => folder + name))).toBe("")
   })
 
   for (const { name, text } of files) {

@@ -49,8 +49,10 @@ const respond = Effect.fnUntraced(function* (runId: Ids.RunId, approved: boolean
   })
   const { error, waiting } = yield* runs.get(runId)
   if (waiting === null) return yield* Effect.dieMessage(`The run does not wait: ${error?.message}`)
-  for (const { id, message, metadata } of waiting.interrupts) {
-    yield* Console.log(`${message} ${JSON.stringify(metadata?.["about"])} ${approved ? "yes" : "no"}`)
+  for (const { id, message, metadata, toolArguments } of waiting.interrupts) {
+    yield* Console.log(
+      `${message} ${JSON.stringify(toolArguments ?? metadata?.["about"])} ${approved ? "yes" : "no"}`,
+    )
     yield* runs.resume(runId, [{ interruptId: id, status: "resolved", payload: { approved } }])
   }
 })

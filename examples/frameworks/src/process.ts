@@ -6,7 +6,7 @@ import { Client } from "@runlease/http"
 import { Config, Effect, Layer } from "effect"
 
 interface Module {
-  readonly default: (run: Run.ClaimedRun) => Effect.Effect<string, unknown, Executor.RunContext>
+  readonly default: (run: Run.ClaimedRun) => Effect.Effect<string | void, unknown, Executor.RunContext>
 }
 
 const agent = Layer.unwrapEffect(
