@@ -46,6 +46,7 @@ const firstRuns = {
     run: (folder, env) => submit(folder, env, 'RUN_FINISHED "A lease ends."'),
   },
   chat: { ready: /waits for runs/, run: chat },
+  "ai-sdk": { ready: /waits for runs/, run: (folder, env) => submit(folder, env, "40 EUR are on their way") },
   "coding-agent": {
     ready: /waits for runs/,
     run: (folder, env) => submit(folder, env, "I have written greeting.txt."),

@@ -40,6 +40,15 @@ export const all: ReadonlyArray<Template> = [
     ],
   },
   {
+    name: "ai-sdk",
+    title: "An agent of the AI SDK",
+    hint: "a ToolLoopAgent with an approval, streamed and recorded",
+    firstSteps: [
+      ["dev", "a worker and its dashboard"],
+      ["submit", "a run that waits for your approval"],
+    ],
+  },
+  {
     name: "coding-agent",
     title: "A coding agent",
     hint: "over the Agent Client Protocol, with permissions",
