@@ -219,6 +219,32 @@ describe("an agent of the SDK", () => {
     }).pipe(withServers(Desk.script)),
   )
 
+  it.scopedLive("makes no calls in a trial, which has their results, and waits for no person", () =>
+    Effect.gen(function* () {
+      const { url } = yield* ModelServer.ModelServer
+      const made: Array<Desk.Made> = []
+      yield* Desk.startWorker(
+        AiSdk.agent({ ...settings(url, made), toolApproval: { refund: "user-approval" } }),
+      )
+      const { runId } = yield* TestRuns.submit({
+        snapshot: {
+          ...RequestSnapshot.fromText("Refund order 7"),
+          trial: {
+            name: "trial",
+            runId: "original",
+            after: 0,
+            tools: "recorded",
+            calls: [{ toolName: "find_order", args: '{"id":"7"}', content: '{"order":"7"}' }],
+          },
+        },
+      })
+      const { events, run } = yield* Desk.untilEnded(runId)
+      expect([run.status, made]).toEqual(["completed", []])
+      const results = events.filter(({ type }) => type === "TOOL_CALL_RESULT").map(({ content }) => content)
+      expect(results).toEqual(['{"order":"7"}', expect.stringContaining("there is no result")])
+    }).pipe(withServers(Desk.script)),
+  )
+
   it.scopedLive("goes on after a call that cannot be made", () =>
     Effect.gen(function* () {
       const { url } = yield* ModelServer.ModelServer

@@ -269,3 +269,22 @@ export const requestCounts = (requests: ReadonlyArray<ModelServer.Request>) =>
   )
     .toSorted(([a], [b]) => a - b)
     .map(([, count]) => count)
+
+/** A shop that counts its refunds. */
+export const shop = Effect.acquireRelease(
+  Effect.async<{ readonly url: string; readonly refunds: () => number; readonly close: () => void }>(
+    (resume) => {
+      let refunds = 0
+      const server = createServer((_, response) => {
+        refunds += 1
+        response.end()
+      })
+      server.listen(0, "127.0.0.1", () => {
+        const { port } = server.address() as AddressInfo
+        const close = () => void server.close()
+        resume(Effect.succeed({ url: `http://127.0.0.1:${port}`, refunds: () => refunds, close }))
+      })
+    },
+  ),
+  ({ close }) => Effect.sync(close),
+)

@@ -4,7 +4,7 @@
  *
  * Source: docs/decisions/0164-adapters-of-frameworks.md
  */
-import { Context, Effect, Schema } from "effect"
+import { Context, Effect, Option, Schema } from "effect"
 import * as AgentEvent from "../model/AgentEvent.js"
 import type { SnapshotMessage } from "../model/RequestSnapshot.js"
 import type { ClaimedRun } from "../model/Run.js"
@@ -23,7 +23,8 @@ import * as PastAttempts from "./PastAttempts.js"
 import * as PromiseFibers from "./PromiseFibers.js"
 import * as PromiseSteps from "./PromiseSteps.js"
 import * as Step from "./Step.js"
-import { type SideEffect, uncertainEventName } from "./ToolCalls.js"
+import * as ToolCalls from "./ToolCalls.js"
+import * as TrialCalls from "./TrialCalls.js"
 import * as UniqueIds from "./UniqueIds.js"
 
 /** An answer while it comes. What is shown of it goes to the log at once. */
@@ -80,11 +81,12 @@ export interface FrameworkSteps extends PromiseSteps.PromiseSteps {
 
   /**
    * The result of a call, or its error, as an attempt has recorded it. Where the log shows the call it shows the result, once. Rejects
-   * where it is uncertain whether a call was made that must not be made twice, with an error for the model.
+   * where it is uncertain whether a call was made that must not be made twice, with an error for the model. In a trial that makes no calls
+   * it has the result that the trial has for it.
    */
   readonly call: <A>(
     call: Call,
-    sideEffect: SideEffect,
+    sideEffect: ToolCalls.SideEffect,
     body: (signal: AbortSignal) => PromiseLike<A>,
   ) => Promise<A>
 
@@ -151,6 +153,14 @@ const resultOf = (toolCallId: string, value: unknown, isError: boolean): AgentEv
       )
 }
 
+/** What a tool returns, by its result in the log. */
+const valueOf = (content: unknown): unknown => {
+  if (typeof content !== "string" || !/^\s*[[{]/.test(content)) return content
+  return Option.getOrElse(parseJson(content), () => content)
+}
+
+const parseJson = Schema.decodeUnknownOption(Schema.parseJson())
+
 /** An answer as it is recorded, with the ids of its calls. */
 const Recorded = Schema.Struct({ value: Schema.Any, calls: Schema.Array(Schema.String) })
 
@@ -174,6 +184,9 @@ interface Attempt {
   readonly places: Places
   /** The calls that the log shows. */
   readonly shownCalls: Set<string>
+  readonly trial: TrialCalls.TrialCalls
+  readonly makesCalls: boolean
+  readonly counter: ToolCalls.Calls
   /** Those that were made or refused in this attempt. */
   readonly settledCalls: Set<string>
 }
@@ -264,7 +277,10 @@ const make = (attempt: Attempt, give: PromiseFibers.Give<Needs>): Place => {
       const show = (value: unknown, isError: boolean): void => {
         if (shownCalls.has(toolCallId)) last.push(resultOf(toolCallId, value, isError))
       }
-      const made = Effect.contextWithEffect((context: Context.Context<Needs | CurrentStep>) => {
+      const args = JSON.stringify(input) ?? ""
+      const { ordinal } = attempt.counter.take({ toolName, args })
+      const inTrial = attempt.trial.resultOf({ toolName, args }, ordinal)
+      const execute = Effect.contextWithEffect((context: Context.Context<Needs | CurrentStep>) => {
         const { id, idempotencyKey } = Context.get(context, CurrentStep)
         const place: Place = {
           steps,
@@ -274,7 +290,14 @@ const make = (attempt: Attempt, give: PromiseFibers.Give<Needs>): Place => {
           answers: 0,
         }
         return PromiseFibers.attempted((signal) => places.run(place, () => body(signal)))
-      }).pipe(
+      })
+      const outcome =
+        inTrial === undefined
+          ? execute
+          : inTrial.isError
+            ? Effect.fail(new Error(String(inTrial.content)))
+            : Effect.succeed(valueOf(inTrial.content) as never)
+      const made = outcome.pipe(
         Effect.mapError(failureOf),
         Effect.tapBoth({
           onSuccess: (value) => Effect.sync(() => show(value, false)),
@@ -292,9 +315,13 @@ const make = (attempt: Attempt, give: PromiseFibers.Give<Needs>): Place => {
       }
       const onUncertain = Effect.suspend(() => {
         const failure = uncertain(toolName)
-        const args = JSON.stringify(input) ?? ""
         last.push(
-          AgentEvent.reserved(uncertainEventName, { toolCallId, toolName, args, begunAs: toolCallId }),
+          AgentEvent.reserved(ToolCalls.uncertainEventName, {
+            toolCallId,
+            toolName,
+            args,
+            begunAs: toolCallId,
+          }),
         )
         show(failure.message, true)
         return Effect.fail(failure)
@@ -311,9 +338,11 @@ const make = (attempt: Attempt, give: PromiseFibers.Give<Needs>): Place => {
       }
     },
     approveCall: ({ input, toolCallId, toolName }) =>
-      here().give(
-        Interrupts.decideOnCall({ toolCallId, toolName, toolArguments: ToolArguments.bounded(input) }),
-      ),
+      attempt.makesCalls
+        ? here().give(
+            Interrupts.decideOnCall({ toolCallId, toolName, toolArguments: ToolArguments.bounded(input) }),
+          )
+        : Promise.resolve({ approved: true }),
     refuse: async (toolCallId, reason) => {
       if (!shownCalls.has(toolCallId) || attempt.settledCalls.has(toolCallId)) return
       attempt.settledCalls.add(toolCallId)
@@ -341,6 +370,9 @@ export const run = <A>(
         ids: UniqueIds.make(claimed, attempts),
         places,
         shownCalls: new Set(),
+        trial: TrialCalls.make(claimed.snapshot.trial),
+        makesCalls: TrialCalls.makesCalls(claimed.snapshot.trial),
+        counter: ToolCalls.after([]),
         settledCalls: new Set(),
       }
       const place = make(attempt, give)

@@ -18,6 +18,7 @@ import {
   StepLog,
   ToolArguments,
   ToolCalls,
+  TrialCalls,
   UniqueIds,
 } from "@runlease/core/executor"
 import { Cause, Chunk, type Duration, Effect, Option, type Scope, Stream } from "effect"
@@ -31,7 +32,6 @@ import * as OfferedTools from "./OfferedTools.js"
 import * as RecordedAnswers from "./RecordedAnswers.js"
 import type { RequestedCall } from "./RequestedCall.js"
 import * as ToolResults from "./ToolResults.js"
-import * as TrialCalls from "./TrialCalls.js"
 import * as Usage from "./Usage.js"
 import * as WorkerCalls from "./WorkerCalls.js"
 

@@ -1,7 +1,7 @@
 /** Makes the calls of a worker's tools, each at most as often as its tool allows over all attempts. */
 import { AiError, Tool, type Toolkit } from "@effect/ai"
 import { AgentEvent, ControlPlaneUnavailable, Executor } from "@runlease/core"
-import { StepLog, ToolArguments, ToolCalls } from "@runlease/core/executor"
+import { StepLog, ToolArguments, ToolCalls, TrialCalls } from "@runlease/core/executor"
 import type { ControlPlane, Run } from "@runlease/core"
 import { Cause, Context, Effect, Either, Exit, Option, Predicate, Schema, Stream } from "effect"
 import * as AiTool from "../AiTool.js"
@@ -11,7 +11,6 @@ import * as Failure from "./Failure.js"
 import type { GenAiSpans } from "./GenAiSpans.js"
 import type { RequestedCall } from "./RequestedCall.js"
 import * as ToolResults from "./ToolResults.js"
-import * as TrialCalls from "./TrialCalls.js"
 
 export interface Result extends ToolResults.Result {
   /** False when the call cannot be made, such as one with malformed arguments. */

@@ -3,8 +3,8 @@
  *
  * Source: docs/decisions/0161-trials.md
  */
-import type { Trial } from "@runlease/core"
-import { ToolCalls } from "@runlease/core/executor"
+import type { Trial } from "../model/Trial.js"
+import * as ToolCalls from "./ToolCalls.js"
 
 export interface Result {
   readonly content: unknown
@@ -27,11 +27,10 @@ const notRecorded = refused(
 )
 
 /** Whether the calls of a run are made. */
-export const makesCalls = (trial: Trial.Trial | undefined): boolean =>
-  trial === undefined || trial.tools === "live"
+export const makesCalls = (trial: Trial | undefined): boolean => trial === undefined || trial.tools === "live"
 
 /** Those of the trial that a run is in. Of equal calls, each has the result of its turn, and those beyond have the last one. */
-export const make = (trial: Trial.Trial | undefined): TrialCalls => {
+export const make = (trial: Trial | undefined): TrialCalls => {
   if (trial === undefined || trial.tools === "live") return live
   if (trial.tools === "refuse") return { resultOf: () => refusedAll }
   const results = new Map<string, Array<Result>>()
