@@ -69,7 +69,8 @@ export interface Waiter {
   readonly handBack: HandBack
   /** Names the claim, if it has an id. A repeat has the same name. */
   readonly name: string | undefined
-  readonly kind: string
+  /** The name of its kind, once that was looked at. */
+  kind: string | undefined
   readonly ended: Deferred.Deferred<HandedRuns | undefined>
   /** Its own look has found nothing that it may take. */
   armed: boolean
@@ -84,6 +85,8 @@ export interface Waiter {
   polled: boolean
   handed: HandedRuns | undefined
 }
+
+const kindOf = (waiter: Waiter): string => (waiter.kind ??= ClaimSearch.kindOf(waiter.request))
 
 export interface WaitingClaims {
   /**
@@ -105,8 +108,8 @@ export interface WaitingClaims {
   ) => Effect.Effect<HandedRuns | undefined>
   /** Each second while claims wait, some of them look again. */
   readonly polls: Effect.Effect<never>
-  /** Lets one more claim of this kind look again, since one of them has found runs without a wake-up. */
-  readonly pollNext: (kind: string) => void
+  /** Lets one more claim look again that may take the same runs as this one, which has found some without a wake-up. */
+  readonly pollNext: (polled: Waiter) => void
   /** Wakes the first claim that accepts such a run, unless the limit of its project is in its way. */
   readonly wake: (route: Route) => void
   /** Wakes the claims for which the limit of this project may have been in the way. */
@@ -149,9 +152,9 @@ export const make = (): WaitingClaims => {
   const pollSome = (): void => {
     const polled = new Map<string, number>()
     for (const waiter of Array.from(waiting)) {
-      const { armed, kind } = waiter
+      const kind = kindOf(waiter)
       const before = polled.get(kind) ?? 0
-      if (!armed || before === polledAtOnce) continue
+      if (!waiter.armed || before === polledAtOnce) continue
       polled.set(kind, before + 1)
       poll(waiter)
     }
@@ -249,7 +252,7 @@ export const make = (): WaitingClaims => {
             request,
             handBack,
             name: request.claimId === null ? undefined : `${request.workerId} ${request.claimId}`,
-            kind: ClaimSearch.kindOf(request),
+            kind: undefined,
             ended: Deferred.unsafeMake(FiberId.none),
             armed: false,
             blocked: false,
@@ -274,8 +277,8 @@ export const make = (): WaitingClaims => {
         pollSome()
       }),
     ),
-    pollNext: (kind) => {
-      for (const waiter of waiting) if (waiter.armed && waiter.kind === kind) return poll(waiter)
+    pollNext: (polled) => {
+      for (const waiter of waiting) if (waiter.armed && kindOf(waiter) === kindOf(polled)) return poll(waiter)
     },
     wake,
     wakeBlocked: (projectId) => {

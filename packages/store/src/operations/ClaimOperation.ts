@@ -35,7 +35,7 @@ import {
   maxClaimBytes,
 } from "../rows/RunRows.js"
 import * as StoreMetrics from "../commit/StoreMetrics.js"
-import type { WaitingClaims } from "../commit/WaitingClaims.js"
+import type { Waiter, WaitingClaims } from "../commit/WaitingClaims.js"
 import type { Wakeups } from "../commit/Wakeups.js"
 import type { StoreReads } from "../rows/StoreReads.js"
 import * as Carried from "./Carried.js"
@@ -351,8 +351,8 @@ export const handBackOperation = <X>(): RunOperation<Abandoned, void, void, neve
  */
 interface LongPoll {
   readonly begun: bigint
-  /** The kind of a claim that looks without a wake-up. */
-  polled: string | undefined
+  /** Its last wait, where it looks without a wake-up. */
+  polled: Waiter | undefined
   readonly waitMillis: number
   readonly look: Effect.Effect<Pick<ClaimAnswer, "runs" | "blocked">, ControlPlaneUnavailable>
   readonly waiting: WaitingClaims
@@ -381,7 +381,7 @@ const round = Effect.fnUntraced(function* (
     if (left <= 0) return []
     const handed = yield* waiting.next(waiter, Duration.millis(left), looked.blocked)
     if (handed === undefined) {
-      claim.polled = waiter.polled ? waiter.kind : undefined
+      claim.polled = waiter.polled ? waiter : undefined
       return undefined
     }
     runs = handed.runs
