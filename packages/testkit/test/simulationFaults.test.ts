@@ -49,15 +49,17 @@ describe("Simulation of faults", () => {
     Effect.gen(function* () {
       const name = "deadline-from-answer"
       const subject = { ...memory, fault: DeliberateFaults.all[name] }
-      const { seed } = yield* SimulationSuite.planFor(memory, name, shown[name])
-      const report = yield* Simulation.search(subject, { from: seed, seeds: 1 })
+      const found = yield* SimulationSuite.planFor(memory, name, shown[name])
+      const report = yield* Simulation.search(subject, { from: found.seed, seeds: 1 })
       yield* Console.log(Simulation.show(name, report, String))
       assertTrue(report._tag === "Broken")
       strictEqual(report.violations[0]?.invariant, shown[name].breaks)
-      const { faults, runs, workers } = report.plan
-      // Two workers that executed one run, which two submissions and a pause suffice for.
-      strictEqual(workers.length, 2)
-      assertTrue(runs.length <= 2 && faults.length <= 2)
+      // Of all that goes wrong in the plan, the pause of a worker that holds a lease is left.
+      assertTrue(found.faults.length > 1)
+      deepStrictEqual(
+        report.plan.faults.map(({ _tag }) => _tag),
+        ["Pause"],
+      )
       deepStrictEqual(yield* Simulation.play(subject, report.plan), report.history)
     }),
   )
