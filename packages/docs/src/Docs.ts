@@ -1,10 +1,10 @@
 /**
  * Serves the documentation at `/docs`, in front of the API.
  *
- * The Markdown of each page is at the same address with `.md`. `/docs/api` stays the page of the API's own
- * description.
+ * The Markdown of each page is at the same address with `.md`, and `/docs/mcp` has all of it for clients of the Model Context Protocol. `/docs/api`
+ * stays the page of the API's own description.
  *
- * Source: docs/decisions/0118-a-site.md
+ * Source: docs/decisions/0118-a-site.md, docs/decisions/0167-docs-over-mcp.md
  */
 import type * as FileSystem from "@effect/platform/FileSystem"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -13,12 +13,17 @@ import * as Path from "@effect/platform/Path"
 import * as BuiltFiles from "@runlease/http/BuiltFiles"
 import * as InlineScripts from "@runlease/http/InlineScripts"
 import { Effect, Option } from "effect"
+import * as Pages from "./internal/Pages.js"
 
-const ownFolder = Effect.flatMap(Path.Path, (path) =>
-  Effect.orDie(path.fromFileUrl(new URL("../dist/site", import.meta.url))),
-)
+const pathOf = (folder: string) =>
+  Effect.flatMap(Path.Path, (path) => Effect.orDie(path.fromFileUrl(new URL(folder, import.meta.url))))
+
+const ownFolder = pathOf("../dist/site")
 
 const base = "/docs"
+
+/** The address for clients of the Model Context Protocol, which send requests of other methods too. */
+const mcpPath = `${base}/mcp`
 
 /** Whether an address belongs to the site. The API answers for its own page. */
 const isOwn = (path: string): boolean =>
@@ -74,12 +79,33 @@ const makeSite = (files: ReadonlyMap<string, BuiltFiles.BuiltFile>) =>
     }
   })
 
+/** What answers at `/docs/mcp`. Its index is made at the first request, by libraries that a server without one does not load. */
+const makeMcp = (files: ReadonlyMap<string, BuiltFiles.BuiltFile>) =>
+  Effect.gen(function* () {
+    const pages = yield* Pages.read(base, files)
+    const skills = yield* pathOf("../skills")
+    const mcp = yield* Effect.promise(() => import("./internal/Mcp.js"))
+    const answer = yield* Effect.promise(() => mcp.make({ pages, skills }))
+    return (request: HttpServerRequest.HttpServerRequest) =>
+      Effect.orDie(HttpServerRequest.toWeb(request)).pipe(
+        Effect.flatMap((web) => Effect.promise(() => answer(web))),
+        Effect.map(HttpServerResponse.fromWeb),
+      )
+  })
+
 /** What answers for the site. Listing its files takes longer than the rest of a server's start, and few servers show it. */
 const load = (folder: string | undefined) =>
   Effect.gen(function* () {
     const files = yield* Effect.option(BuiltFiles.list(folder ?? (yield* ownFolder)))
     const built = Option.filter(files, (all) => all.has("/index.html"))
-    return Option.isSome(built) ? yield* makeSite(built.value) : () => Effect.succeed(notBuilt)
+    if (Option.isNone(built)) return () => Effect.succeed(notBuilt)
+    const site = yield* makeSite(built.value)
+    const context = yield* Effect.context<Path.Path>()
+    const mcp = yield* Effect.cached(Effect.uninterruptible(Effect.provide(makeMcp(built.value), context)))
+    return (request: HttpServerRequest.HttpServerRequest) =>
+      BuiltFiles.pathOf(request) === mcpPath
+        ? Effect.flatMap(mcp, (respond) => respond(request))
+        : site(request)
   })
 
 /**
@@ -94,9 +120,10 @@ export const inFront = ({ folder }: { readonly folder?: string | undefined } = {
     return <E, R>(
       api: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
     ): Effect.Effect<HttpServerResponse.HttpServerResponse, E, R | HttpServerRequest.HttpServerRequest> =>
-      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-        BuiltFiles.isRead(request) && isOwn(BuiltFiles.pathOf(request))
+      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
+        const path = BuiltFiles.pathOf(request)
+        return path === mcpPath || (BuiltFiles.isRead(request) && isOwn(path))
           ? Effect.flatMap(site, (respond) => respond(request))
-          : api,
-      )
+          : api
+      })
   })

@@ -6,6 +6,7 @@ import { highlight } from "../markdown/highlight.mjs"
 import { inlineCode } from "../markdown/inlineCode.mjs"
 import { links } from "../markdown/links.mjs"
 import { diagrams } from "../markdown/diagrams.mjs"
+import { searched } from "../markdown/searched.mjs"
 import { rewrite } from "../markdown/places.mjs"
 import { nav, sidebar } from "../sidebar.mjs"
 
@@ -40,13 +41,13 @@ export default defineConfig({
     highlight,
     config: (md) => md.use(diagrams).use(inlineCode),
   },
-  // A function here would be made from text in the browser, which the policy of the pages forbids.
+  // A function here would be made from text in the browser, which the policy of the pages forbids. One whose name begins with `_` stays here.
   themeConfig: {
     siteTitle: "Runlease",
     nav,
     sidebar,
     outline: { level: [2, 3], label: "On this page" },
-    search: { provider: "local" },
+    search: { provider: "local", options: { _render: searched } },
     externalLinkIcon: true,
     docFooter: { prev: false, next: false },
   },

@@ -2,6 +2,7 @@
 import { AxeBuilder } from "@axe-core/playwright"
 import { join } from "node:path"
 import { chromium } from "playwright-core"
+import queries from "../../test/queries.json" with { type: "json" }
 
 const pages = {
   home: "",
@@ -53,6 +54,33 @@ const lookAt = async (context, url, name, look, pictures) => {
   return problems.map((problem) => `${name}, ${look}: ${problem}`)
 }
 
+/** Searches for what a reader may ask. The page that answers is among the first three, and no reference or decision is before it. */
+const searches = async (context, url) => {
+  const page = await context.newPage()
+  const problems = []
+  await page.goto(`${url}/docs/`)
+  await page.locator(".VPNavBarSearchButton, .DocSearch-Button").first().click()
+  for (const { page: expected, query } of queries) {
+    await page.locator(".VPLocalSearchBox input").fill(query)
+    await page.locator(`.VPLocalSearchBox .result[href*="/docs/"]`).first().waitFor()
+    await page.waitForFunction(
+      (text) => document.querySelector(".VPLocalSearchBox input")?.value === text,
+      query,
+    )
+    await page.waitForTimeout(500)
+    const hrefs = await page
+      .locator(".VPLocalSearchBox .result")
+      .evaluateAll((all) => all.map((one) => one.pathname))
+    const first = [...new Set(hrefs)].slice(0, 3)
+    const place = first.indexOf(`/docs/${expected}`)
+    if (place === -1 || first.slice(0, place).some((path) => /\/(?:decisions|reference)\//.test(path))) {
+      problems.push(`search for "${query}": ${expected} is not among ${first.join(", ")}`)
+    }
+  }
+  await page.close()
+  return problems
+}
+
 /** Searches for a word, offline, and opens what is found first. */
 const search = async (context, url, pictures) => {
   const page = await context.newPage()
@@ -83,6 +111,7 @@ export const faultsIn = async (url, pictures) => {
       for (const name of Object.keys(pages))
         problems.push(...(await lookAt(context, url, name, look, pictures)))
       if (look === "desktop-light") {
+        problems.push(...(await searches(context, url)))
         problems.push(
           ...(await search(context, url, pictures).catch(({ message }) => [`search: ${message}`])),
         )
