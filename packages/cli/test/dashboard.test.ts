@@ -105,14 +105,20 @@ layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
 
   scoped("counts the children that a run waits for, and shows what each of many has said", () =>
     Effect.gen(function* () {
+      const { env } = yield* Stage
       const { faults, page } = yield* visit()
-      yield* Effect.promise(async () => {
+      const many = yield* Effect.promise(async () => {
         await submit(page, "mixed", "Look at the weather")
         await shows(page, "Waiting for 2 children")
         await shows(page, "The model took no more requests")
         await cancel(page)
-        const many = await submit(page, "many", "Count")
+        const run = await submit(page, "many", "Count")
         await page.getByText("All is counted.").first().waitFor()
+        return run
+      })
+      // The text comes before the end, and what comes after the page was opened is new on it.
+      yield* Effect.repeat(statusOf(env, many), { until: (status) => status === "completed" })
+      yield* Effect.promise(async () => {
         await page.goto(new URL(`/runs/${many}`, page.url()).href)
         await shows(page, "All is counted.")
         await page.getByRole("link", { name: "122 more children" }).waitFor()
