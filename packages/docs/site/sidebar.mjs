@@ -82,6 +82,7 @@ const guide = [
     items: [
       page("Operations", "/operations"),
       page("Deploy", "/deploy/"),
+      page("Hosted PostgreSQL", "/hosted-postgresql"),
       page("Telemetry", "/telemetry"),
       page("Security", "/security"),
     ],
