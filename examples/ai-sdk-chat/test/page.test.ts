@@ -97,6 +97,10 @@ layer(stage, { excludeTestServices: true })("the page in Chromium", (it) => {
       yield* pace.free
       yield* page.shows(/comes all the same/)
       expect(yield* page.answers).toEqual([StandIn.story])
+      yield* page.use((tab) => tab.getByText("ready").waitFor())
+      yield* page.use((tab) => tab.reload())
+      yield* page.shows(/comes all the same/)
+      expect(yield* page.answers).toEqual([StandIn.story])
       yield* pace.limit(10)
       yield* page.press("Again")
       yield* page.use((tab) => tab.getByText("streaming").waitFor())

@@ -6,6 +6,9 @@ import { group, sdkHeader } from "./internal/Group.js"
 
 const endpoints = Face.lazy(() => import("./internal/Endpoints.js"))
 
+/** The AI SDK, which takes memory, is for these alone. */
+const messages = Face.lazy(() => import("./internal/Messages.js"))
+
 const layer = Face.handlers(Face.api.add(group))("chat", (handlers) =>
   handlers
     .handle("sendMessages", (request) =>
@@ -14,6 +17,7 @@ const layer = Face.handlers(Face.api.add(group))("chat", (handlers) =>
     .handleRaw("resumeStream", (request) =>
       Effect.flatMap(endpoints, ({ resumeStream }) => resumeStream(request)),
     )
+    .handle("messages", (request) => Effect.flatMap(messages, ({ messages }) => messages(request)))
     .handle("stopChat", (request) => Effect.flatMap(endpoints, ({ stopChat }) => stopChat(request))),
 )
 

@@ -4,7 +4,7 @@
 import type * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import type * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { type BrowserToken, type Ids, type RequestSnapshot, RunLog, Runs } from "@runlease/core"
+import { type BrowserToken, type Ids, RunLog, Runs } from "@runlease/core"
 import { CurrentPrincipal } from "@runlease/http/Principal"
 import * as Refusal from "@runlease/http/Refusal"
 import * as Caller from "@runlease/http/face/Caller"
@@ -24,7 +24,7 @@ import { type ChatStopped, type group, sdkHeader } from "./Group.js"
 import * as Input from "./Input.js"
 import type * as OlderSdk from "./OlderSdk.js"
 import * as Part from "./Part.js"
-import * as ToolInputs from "./ToolInputs.js"
+import * as Restated from "./Restated.js"
 import * as UiMessages from "./UiMessages.js"
 
 // The callers of the routes of a chat: an API key, or a page whose token has the scope, is bound to the conversation, and is for the agent.
@@ -65,8 +65,8 @@ const open = (scopes: ReadonlyArray<BrowserToken.Scope>) =>
     return { ports, thread, mayStop: yield* Caller.mayStop }
   })
 
-/** For `GET /chat/{agent_id}/{chat_id}/stream`. */
-const reader = open(["read"])
+/** For `GET /chat/{agent_id}/{chat_id}/stream` and `…/messages`. */
+export const reader = open(["read"])
 
 /** For `POST /chat/{agent_id}`, which shows what it writes to. */
 const writer = open(["read", "write"])
@@ -115,55 +115,11 @@ const respond = (
     { headers, cuts: true },
   )
 
-// The beginning of a message that a run continues with, as its page sent it, for a page that comes later.
-
-type MessagePart = RequestSnapshot.MessagePart
-
-/** Kinds of parts whose chunk is the part. */
-const isChunk = ({ type }: MessagePart): boolean =>
-  ["file", "source-url", "source-document", "reasoning-file", "custom", "steering-message"].includes(type) ||
-  type.startsWith("data-")
-
-const chunksOf = (part: MessagePart, id: string): ReadonlyArray<Chunk.Chunk> => {
-  const { isError, providerMetadata, text, toolCallId, type } = part
-  switch (type) {
-    case "text":
-    case "reasoning": {
-      const own = providerMetadata === undefined ? {} : { providerMetadata }
-      return [
-        { type: `${type}-start`, id, ...own },
-        { type: `${type}-delta`, id, delta: text },
-        { type: `${type}-end`, id },
-      ]
-    }
-    case "tool_call": {
-      const inputs = ToolInputs.make()
-      const call = String(toolCallId)
-      inputs.start(call, String(part["toolName"]))
-      inputs.add(call, String(part["args"]))
-      return [inputs.end(call)]
-    }
-    case "tool_result":
-      return [
-        ToolInputs.result(String(toolCallId), part["result"], { isDenied: false, isError: isError === true }),
-      ]
-    default:
-      return isChunk(part) ? [part] : []
-  }
-}
-
-const restated = (steps: ReadonlyArray<ReadonlyArray<MessagePart>>): ReadonlyArray<Chunk.Chunk> =>
-  steps.flatMap((parts, step): ReadonlyArray<Chunk.Chunk> => [
-    { type: "start-step" },
-    ...parts.flatMap((part, index) => chunksOf(part, `${step}.${index}`)),
-    { type: "finish-step" },
-  ])
-
-type Request<Name extends string> = HttpApiEndpoint.HttpApiEndpoint.Request<
+export type Request<Name extends string> = HttpApiEndpoint.HttpApiEndpoint.Request<
   HttpApiEndpoint.HttpApiEndpoint.WithName<HttpApiGroup.HttpApiGroup.Endpoints<typeof group>, Name>
 >
 
-const chatOf = (path: { readonly agent_id: Ids.AgentId; readonly chat_id: string }) => ({
+export const chatOf = (path: { readonly agent_id: Ids.AgentId; readonly chat_id: string }) => ({
   agentId: path.agent_id,
   chatId: path.chat_id,
   field: "chat_id" as const,
@@ -212,7 +168,7 @@ export const resumeStream = ({
         runId,
         from: Part.start,
         goesOn: false,
-        ...(continuedIn === undefined ? {} : { restated: restated(continuedIn.parts) }),
+        ...(continuedIn === undefined ? {} : { restated: Restated.chunksOf(continuedIn.parts) }),
       },
     )
   })

@@ -27,6 +27,20 @@ export const examples = {
     answer: chatStream,
   },
   "chat.resumeStream": { answer: chatStream },
+  "chat.messages": {
+    answer: {
+      messages: [
+        { id: "m1", role: "user", parts: [{ type: "text", text: "Write the report" }] },
+        {
+          id: "answer-report-1",
+          role: "assistant",
+          parts: [{ type: "step-start" }, { type: "text", text: "Three pages.", state: "done" }],
+          metadata: { runId: "report-1" },
+        },
+      ],
+      omitted: 0,
+    },
+  },
   "chat.stopChat": {
     sent: { activeStreamId: "report-1" },
     answer: { success: true, stopped: true, runIds: ["report-1"] },

@@ -100,6 +100,21 @@ export const ChatStopped = Schema.Struct({
   runIds: Schema.Array(Schema.String),
 })
 
+/** As many messages as a page gets that comes back: the newest. */
+export const maxShown = 500
+
+/** `messages`: oldest first. `omitted`: how many older ones the conversation has. */
+export const ChatMessages = Schema.Struct({
+  messages: Schema.Array(
+    Schema.Struct({
+      ...UiMessage.fields,
+      id: Schema.String,
+      parts: Schema.Array(RequestSnapshot.MessagePart),
+    }),
+  ),
+  omitted: Schema.NonNegativeInt,
+})
+
 /** The major version of `ai` in the page. */
 export const sdkHeader = "x-ai-sdk"
 
@@ -136,6 +151,19 @@ export const group = HttpApiGroup.make("chat")
         OpenApi.annotations({
           summary: "Resume the stream of a page of the AI SDK",
           description: `The unfinished run of the conversation from its first chunk, and what comes, until it ends or waits for its page; 204 where there is none. \`after\` or \`${lastEventIdHeader}\` leaves out what a page has, for \`resumeStreamIsReplay: false\`: the id of an event of the stream.`,
+        }),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.get("messages", "/chat/:agent_id/:chat_id/messages")
+      .setPath(chatPath)
+      .setHeaders(Sdk)
+      .addSuccess(ChatMessages)
+      .addError(Refusal.NotFound)
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Read the messages of a page of the AI SDK",
+          description: `The messages of the conversation, as \`useChat\` has them that followed it, for a page that comes back: those of the last request to the agent, and its answer once that has ended. An answer that is unfinished comes with the stream. The newest ${maxShown} messages, and as many bytes as a page can post.`,
         }),
       ),
   )

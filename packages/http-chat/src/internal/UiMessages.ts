@@ -135,17 +135,31 @@ const withEncrypted = (parts: ReadonlyArray<Part>): ReadonlyArray<Part> => {
 /** The message of the page that a message of a request is part of, where the run continues with it. */
 const field = "uiMessageId"
 
+/** The id of a step of an assistant's message. */
+const stepId = (id: string, step: number): string => (step === 0 ? id : `${id}.${step}`)
+
+/** Whether a message of a request is a later step of the assistant's message of that id. */
+export const isStepOf = ({ id }: RequestSnapshot.SnapshotMessage, messageId: string): boolean =>
+  id.startsWith(`${messageId}.`) && /^[1-9]\d*$/.test(id.slice(messageId.length + 1))
+
+/** What a page has as the metadata of a message. */
+export const ownMetadata = ({ metadata }: RequestSnapshot.SnapshotMessage): unknown => {
+  if (!Predicate.isRecord(metadata)) return metadata
+  const { [field]: _, ...own } = metadata
+  return Object.keys(own).length === 0 ? undefined : own
+}
+
 const ofAssistant = (
   { id, metadata, parts }: UiMessage,
   goesOn: boolean,
 ): ReadonlyArray<RequestSnapshot.SnapshotMessage> =>
   stepsOf(parts).map((step, index) => {
     const [first] = step
-    if (first !== undefined && isSteering(first)) return steeringOf(first, `${id}.${index}`)
+    if (first !== undefined && isSteering(first)) return steeringOf(first, stepId(id, index))
     const own = index === 0 && metadata !== undefined ? { metadata } : {}
     const marked = { ...(Predicate.isRecord(own.metadata) ? own.metadata : {}), [field]: id }
     return {
-      id: index === 0 ? id : `${id}.${index}`,
+      id: stepId(id, index),
       role: "assistant",
       parts: [
         ...withEncrypted(step).map((part) => (isTool(part) ? callOf(part) : withoutState(part))),

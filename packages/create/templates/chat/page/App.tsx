@@ -5,23 +5,32 @@ import {
   lastAssistantMessageIsCompleteWithApprovalResponses,
   type UIMessage,
 } from "ai"
-import { type FormEvent, useEffect, useState } from "react"
+import { type FormEvent, useState } from "react"
 
 const api = "/chat/assistant"
 
-/** The messages that this tab has shown. The run that is unfinished comes from the server. */
-const stored = (id: string): Array<UIMessage> => JSON.parse(sessionStorage.getItem(id) ?? "[]")
+/** The messages of a chat. An answer that is unfinished comes with `resume`. A chat without a message is unknown to the server. */
+export const messagesOf = async (id: string): Promise<Array<UIMessage>> => {
+  const response = await fetch(`${api}/${encodeURIComponent(id)}/messages`)
+  if (response.status === 404) return []
+  if (!response.ok) throw new Error(await response.text())
+  return (await response.json()).messages
+}
 
-export const App = ({ id }: { readonly id: string }) => {
+interface Props {
+  readonly id: string
+  readonly before: Array<UIMessage>
+}
+
+export const App = ({ before, id }: Props) => {
   const [text, setText] = useState("")
   const { addToolApprovalResponse, error, messages, sendMessage, status, regenerate } = useChat({
     id,
-    messages: stored(id),
+    messages: before,
     resume: true,
     transport: new DefaultChatTransport({ api }),
     sendAutomaticallyWhen: lastAssistantMessageIsCompleteWithApprovalResponses,
   })
-  useEffect(() => sessionStorage.setItem(id, JSON.stringify(messages)), [id, messages])
 
   const send = (event: FormEvent) => {
     event.preventDefault()

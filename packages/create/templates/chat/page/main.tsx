@@ -1,5 +1,5 @@
 import { createRoot } from "react-dom/client"
-import { App } from "./App.js"
+import { App, messagesOf } from "./App.js"
 import "./style.css"
 
 /** The address contains the chat's id, so that a reload shows the same chat. */
@@ -11,4 +11,5 @@ const chatOfAddress = (): string => {
   return id
 }
 
-createRoot(document.getElementById("root")!).render(<App id={chatOfAddress()} />)
+const id = chatOfAddress()
+createRoot(document.getElementById("root")!).render(<App id={id} before={await messagesOf(id)} />)
