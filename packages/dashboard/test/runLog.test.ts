@@ -336,6 +336,21 @@ describe("a fork from a part of a run", () => {
     expect(ForkOrigin.ofAnswer(part, answer).editable?.value).toBeUndefined()
   })
 
+  it("has who cancelled the run, and who retried it", () => {
+    const retry = { run_id: "r1", records: 2, answers: 0, from_start: false }
+    const log = folded(
+      ...entriesOf(control("retry", { ...retry, by: "API key 1" }), {
+        type: "RUN_FINISHED",
+        outcome: { type: "cancelled" },
+        by: "API key 2",
+        control: true,
+      }),
+    )
+    expect(log.retry).toEqual({ runId: "r1", records: 2, answers: 0, fromStart: false, by: "API key 1" })
+    expect(log.parts.at(-1)).toMatchObject({ kind: "end", status: "cancelled", by: "API key 2" })
+    expect(folded(...entriesOf(control("retry", retry))).retry?.by).toBeNull()
+  })
+
   it("is listed with its edits, as the control plane says", () => {
     const value = {
       run_id: "r1",

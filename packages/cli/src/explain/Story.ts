@@ -260,8 +260,14 @@ const within = (
 const sentenceOf = (error: Run.RunError | null): string =>
   error === null ? "" : `: ${error.message}${error.code === null ? "" : ` (${error.code})`}`
 
+/** Who cancelled the run, where the end of its log says it. */
+const cancelledBy = (lastEntry: Facts["lastEntry"]): string | undefined => {
+  const by = lastEntry?.event["by"]
+  return typeof by === "string" ? by : undefined
+}
+
 /** How the run ended; nothing while it has not. */
-const finished = ({ run, summary }: Facts): ReadonlyArray<Moment> => {
+const finished = ({ lastEntry, run, summary }: Facts): ReadonlyArray<Moment> => {
   const { createdAt, error, finishedAt, status } = run
   if (finishedAt === null || status === "pending" || status === "running" || status === "waiting") return []
   const claim = summary.claims.at(-1)
@@ -269,13 +275,14 @@ const finished = ({ run, summary }: Facts): ReadonlyArray<Moment> => {
   const where = holds
     ? ` at worker ${claim.workerName}, ${Phrases.between(claim.claimedAt, finishedAt)} after its claim`
     : " while no worker ran it"
+  const author = cancelledBy(lastEntry)
   const total = `${Phrases.between(createdAt, finishedAt)} after it was submitted`
   const text =
     status === "completed"
       ? `It completed${holds ? where : ""}, ${total}.`
       : status === "failed"
         ? `It failed${where}, ${total}${sentenceOf(error)}`
-        : `It was cancelled${where}, ${total}${error === null ? ". By whom is unknown." : sentenceOf(error)}`
+        : `It was cancelled${author === undefined ? "" : ` by ${author}`}${where}, ${total}${error === null ? (author === undefined ? ". By whom is unknown." : ".") : sentenceOf(error)}`
   return [{ at: finishedAt, event: status, claim: holds ? claim : null, text }]
 }
 

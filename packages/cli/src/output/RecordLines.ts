@@ -109,12 +109,13 @@ const ofUsage = ({ inputTokens, model, outputTokens, provider }: TokenUsage.Toke
 const ofMessage = ({ number, parts }: InboxMessage.InboxMessage): string =>
   `message ${number}: ${RequestSnapshot.textOf({ id: "", role: "user", parts }) || Phrases.count(parts.length, "part")}`
 
-const ofRetry = ({ answers, fromStart, records, runId }: RetryEvent.RetryOf): string => {
+const ofRetry = ({ answers, by, fromStart, records, runId }: RetryEvent.RetryOf): string => {
   const begins = [
     Phrases.count(records, "record"),
     ...(answers === 0 ? [] : [Phrases.count(answers, "answer")]),
   ]
-  return `retry of ${runId}, ${fromStart ? "from the start" : `keeps ${Phrases.list(begins)}`}`
+  const author = by === undefined ? "" : ` by ${by}`
+  return `retry of ${runId}${author}, ${fromStart ? "from the start" : `keeps ${Phrases.list(begins)}`}`
 }
 
 const ofEdit = (edit: RunEdits.Listed): string => {

@@ -153,6 +153,43 @@ const answersIn = (runId: string) =>
     ),
   )
 
+describe("the author of a cancellation and of a retry", () => {
+  test(
+    "is in the log of the run, also of a retry that keeps nothing, and no caller chooses it",
+    Effect.gen(function* () {
+      yield* submit("stopped")
+      yield* post("/runs/stopped/cancel", { by: "somebody" })
+      yield* submit("page")
+      const made = yield* post("/projects/default/tokens", { scopes: ["read", "stop"], run_id: "page" })
+      yield* post("/runs/page/cancel", {}, { token: String(made.json.token) })
+      for (const [public_id, from_start] of [
+        ["again", false],
+        ["anew", true],
+      ]) {
+        yield* post("/runs/stopped/retry", { public_id, from_start, by: "somebody" })
+      }
+      const entries = (id: string) =>
+        Effect.flatMap(RunLog.RunLog, (log) =>
+          Effect.map(log.read({ runId: Ids.RunId.make(id), after: Run.EventId.make(0) }), (all) =>
+            all.map(({ event }) => event),
+          ),
+        )
+      const me = yield* call("GET", "/session")
+      const by = `API key ${me.json.key.id}`
+      const retry = { run_id: "stopped", records: 0, answers: 0, by }
+      deepStrictEqual(
+        [
+          (yield* entries("stopped")).at(-1)?.["by"],
+          (yield* entries("page")).at(-1)?.["by"],
+          (yield* entries("again")).at(-1)?.["value"],
+          (yield* entries("anew")).at(-1)?.["value"],
+        ],
+        [by, "a page of run page", { ...retry, from_start: false }, { ...retry, from_start: true }],
+      )
+    }),
+  )
+})
+
 describe("the author of an answer", () => {
   for (const [way, answer] of Object.entries(ways)) {
     test(

@@ -114,13 +114,18 @@ type PayloadOf<P> =
       ? Types.Simplify<Schema.Struct.Type<P>>
       : never
 
-interface Options<P, E> {
+interface Options<P, E, Payload = PayloadOf<P>> {
   /** The agent's id: what `agentId` is in a submission. */
   readonly name: string
   /** A schema, or the fields of a struct. Without one the agent takes text: that of the last message of the user. */
   readonly payload?: P | undefined
   /** The failures that the agent declares. Each is in the run, up to 16 KiB of JSON; submitters and parents get it back. */
   readonly error?: Codec<E> | undefined
+  /**
+   * The name of a run in lists, which show 80 characters of it on one line. Without it, where it throws and for a submission that is no
+   * call of this agent, such as one by the dashboard, the name is the first text of the payload, or else the last text of the user.
+   */
+  readonly title?: ((payload: Payload) => string) | undefined
 }
 
 const checkName: (name: string) => string = Schema.validateSync(Schema.typeSchema(Ids.NewAgentId)) as never
@@ -142,7 +147,8 @@ export function make<P, A, E>({
   name,
   payload,
   success,
-}: Options<PayloadSchema, E> & { readonly success?: Codec<A> | undefined }): Agent<P, A, E> & {
+  title,
+}: Options<PayloadSchema, E, P> & { readonly success?: Codec<A> | undefined }): Agent<P, A, E> & {
   readonly successSchema?: unknown
   readonly toLayer: unknown
 } {
@@ -153,6 +159,7 @@ export function make<P, A, E>({
       : Schema.Struct(payload as Schema.Struct.Fields)) as Codec<P> | undefined,
     success,
     error,
+    title,
   }
   const schemas = AgentSchemas.make(definition)
   const parts = { definition, schemas }

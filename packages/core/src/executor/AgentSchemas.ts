@@ -20,6 +20,7 @@ export interface Definition<P, A, E> {
   readonly payload: Codec<P> | undefined
   readonly success: Codec<A> | undefined
   readonly error: Codec<E> | undefined
+  readonly title?: ((payload: P) => string) | undefined
 }
 
 export interface AgentSchemas<P, A, E> {
@@ -39,6 +40,9 @@ const parse = Schema.decodeUnknownOption(Schema.parseJson())
 
 /** The most bytes of a declared failure as JSON: each list of runs has it. */
 const maxDetail = 16_384
+
+/** The most UTF-16 units of a title that a request has. A list shows 80 characters of it. */
+const maxTitle = 400
 
 const codeOf = (error: unknown): string =>
   Predicate.hasProperty(error, "_tag") && Predicate.isString(error._tag) ? error._tag : "agent_error"
@@ -65,6 +69,7 @@ export const make = <P, A, E>({
   name,
   payload,
   success,
+  title,
 }: Definition<P, A, E>): AgentSchemas<P, A, E> => {
   const form = payload && FormSchema.of(payload)
   let check: ((value: unknown) => string | undefined) | undefined
@@ -95,14 +100,26 @@ export const make = <P, A, E>({
   const encodeError = error && Schema.encodeEither(error)
   const decodeError = error && Schema.decodeUnknownOption(error)
 
+  /** A function that throws names no run, and stops none. */
+  const withTitle = (
+    snapshot: RequestSnapshot.RequestSnapshot,
+    payload: P,
+  ): RequestSnapshot.RequestSnapshot =>
+    title === undefined
+      ? snapshot
+      : Either.match(
+          Either.try(() => String(title(payload))),
+          { onLeft: () => snapshot, onRight: (text) => ({ ...snapshot, title: text.slice(0, maxTitle) }) },
+        )
+
   return {
     form,
     toSnapshot: (payload) =>
       encodePayload === undefined
-        ? Either.right(RequestSnapshot.fromText(String(payload)))
+        ? Either.right(withTitle(RequestSnapshot.fromText(String(payload)), payload))
         : Either.mapBoth(encodePayload(payload), {
             onLeft: (problem) => payloadProblem(problem, isSame ? payload : undefined),
-            onRight: (input) => ({ ...RequestSnapshot.empty, input }),
+            onRight: (input) => withTitle({ ...RequestSnapshot.empty, input }, payload),
           }),
     fromSnapshot: (snapshot) => {
       if (decodePayload === undefined) return Either.right(RequestSnapshot.lastUserText(snapshot) as P)

@@ -10,7 +10,7 @@ import * as Edits from "./Edits.js"
 import { type Answer, asksApproval, type Interrupt } from "./Interrupt.js"
 
 /**
- * The author of the answers of this fiber, in words for people. A server names its caller. An application that answers in its own process may
+ * The author of the answers, edits, cancellations and retries of this fiber, in words for people. A server names its caller. An application that answers in its own process may
  * provide its user.
  */
 export class Answerer extends Context.Reference<Answerer>()("@runlease/core/Answerer", {

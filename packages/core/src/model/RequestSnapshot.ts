@@ -1,5 +1,5 @@
 /** The request of a run, frozen when it was submitted. */
-import { Schema } from "effect"
+import { Predicate, Schema } from "effect"
 import { Answer } from "./Interrupt.js"
 import { Trial } from "./Trial.js"
 
@@ -60,11 +60,13 @@ export const TraceContext = Schema.Struct({
  * same client means for the run.
  * `asOf`: the event of the log up to which the messages say what happened, where they came after the run had begun. Executors
  * get neither. `trial`: the trial that the run is in, see `Trial`. `carries`: messages that a store adds to those of the request before it returns it. `input`: the payload of a typed agent (see `Agent`), any JSON, with the messages or in place of them.
+ * `title`: the name of the run in lists, where its agent makes one.
  */
 export const RequestSnapshot = Schema.Struct({
   messages: Schema.Array(SnapshotMessage),
   carries: Schema.optional(Carried),
   input: Schema.optional(Schema.Unknown),
+  title: Schema.optional(Schema.String),
   tools: Schema.Array(Schema.Unknown),
   context: Schema.Array(Schema.Unknown),
   forwardedProps: Schema.optional(Schema.Unknown),
@@ -112,20 +114,46 @@ export const trailingUserMessages = (snapshot: RequestSnapshot | undefined): Rea
     ? []
     : snapshot.messages.slice(snapshot.messages.findLastIndex(({ role }) => role !== "user") + 1)
 
-/** The most characters of a title. */
+/** The most characters of a title that is a text of a user. */
 const maxTitle = 120
 
-/** The last text of a user, on one line, 120 characters at most; null where there is none. */
-export const titleOf = ({ carries, messages }: RequestSnapshot): string | null => {
+/** The most characters of a name: the title that an agent makes, or a field of a payload. */
+const maxName = 80
+
+/** A text on one line, cut off at the end; null where nothing is left. A text may be long, so only its beginning is read. */
+const lineOf = (text: string, most: number): string | null => {
+  const line = text
+    .slice(0, 10 * most)
+    .replaceAll(/[\s\p{Cc}]+/gu, " ")
+    .trim()
+  return line === "" ? null : Array.from(line.toWellFormed()).slice(0, most).join("").trimEnd()
+}
+
+const isInstant = (text: string): boolean => /^\d{4}-\d{2}-\d{2}T\d{2}:/.test(text)
+
+/** The first text of a payload, or in its fields; null where there is none. A time says nothing of a run. */
+const ofPayload = (input: unknown): string | null => {
+  if (typeof input === "string") return lineOf(input, maxName)
+  if (!Predicate.isRecord(input) || Array.isArray(input)) return null
+  for (const value of Object.values(input)) {
+    const line = typeof value === "string" && !isInstant(value) ? lineOf(value, maxName) : null
+    if (line !== null) return line
+  }
+  return null
+}
+
+/**
+ * The name of a run in lists, on one line: the title that its agent makes or else the first text of its payload, 80 characters at most, or
+ * else the last text of a user, 120 at most; null where there is none.
+ */
+export const titleOf = ({ carries, input, messages, title }: RequestSnapshot): string | null => {
+  const name =
+    (title === undefined ? null : lineOf(title, maxName)) ?? (input === undefined ? null : ofPayload(input))
+  if (name !== null) return name
   for (let index = messages.length - 1; index >= 0; index -= 1) {
     const message = messages[index]!
-    if (message.role !== "user") continue
-    // A text may be long, so only its beginning is looked at.
-    const line = textOf(message)
-      .slice(0, 10 * maxTitle)
-      .replaceAll(/[\s\p{Cc}]+/gu, " ")
-      .trim()
-    if (line !== "") return Array.from(line.toWellFormed()).slice(0, maxTitle).join("").trimEnd()
+    const line = message.role === "user" ? lineOf(textOf(message), maxTitle) : null
+    if (line !== null) return line
   }
   return carries?.title ?? null
 }

@@ -152,8 +152,16 @@ export const parentEnded: RunError = {
   message: "The run that spawned it has ended",
 }
 
+/** An outcome with its author: who cancelled the run, in words for people. */
+export interface AuthoredOutcome extends Outcome {
+  readonly by?: string | undefined
+}
+
 /** The event that ends a log, without what the outcome adds to it. */
-const end = ({ conversationId, runId }: Subject, { error, status }: Outcome): AgentEvent.LogEvent =>
+const end = (
+  { conversationId, runId }: Subject,
+  { by, error, status }: AuthoredOutcome,
+): AgentEvent.LogEvent =>
   status === "failed"
     ? {
         type: "RUN_ERROR",
@@ -165,6 +173,7 @@ const end = ({ conversationId, runId }: Subject, { error, status }: Outcome): Ag
         threadId: conversationId,
         runId,
         outcome: { type: status === "completed" ? "success" : "cancelled" },
+        ...(by === undefined ? {} : { by }),
       }
 
 /** An event with these fields, unless they do not fit. */
@@ -233,7 +242,7 @@ const isBare = ({ open, requests, started, unanswered, usage }: LogState.LogStat
 export const ended = (
   subject: Subject,
   state: LogState.LogState,
-  outcome: Outcome,
+  outcome: AuthoredOutcome,
   lastAttempt: PastAttempt | null = null,
 ): ReadonlyArray<AgentEvent.LogEvent> => {
   const last = end(subject, outcome)

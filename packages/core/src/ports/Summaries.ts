@@ -56,7 +56,7 @@ export interface ClaimRecord {
 /**
  * A run as a list shows it.
  *
- * `title`: the last text of the user in its request, 120 characters at most; null where there is none. `tokens` and `cost`: what it has
+ * `title`: its name, see `RequestSnapshot.titleOf`; null where it has none. `tokens` and `cost`: what it has
  * reported, in all of its attempts, `cost` in millionths. `claims`: all of them, the oldest first; of more than 50 the newest.
  * `children`: how many runs it has spawned.
  */

@@ -30,6 +30,7 @@ const isSnapshot = (value: unknown): value is RequestSnapshot.RequestSnapshot =>
   value["messages"].every(isMessage) &&
   Array.isArray(value["tools"]) &&
   Array.isArray(value["context"]) &&
+  ["string", "undefined"].includes(typeof value["title"]) &&
   (value["traceContext"] === undefined || isTraceContext(value["traceContext"])) &&
   (value["resume"] === undefined || areAnswers(value["resume"]))
 

@@ -12,7 +12,7 @@ import * as SchemaChecks from "./SchemaChecks.js"
 
 type RunsPort = Runs.Runs["Type"]
 
-/** Answers or edits with the caller of their request as their author. */
+/** A change with the caller of their request as their author. */
 const named = <A, E, R>(answering: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.flatMap(
     Effect.serviceOption(CurrentPrincipal),
@@ -26,7 +26,7 @@ export interface AnswerForms {
   /** The problem of a value with the JSON Schema of a question. What takes too long passes, as a payload does. */
   readonly check: AnswerCheck.Check
 
-  /** The same runs, with answers that are checked, and with the author of each answer and edit. */
+  /** The same runs, with answers that are checked, and with the author of each answer, edit, cancellation and retry. */
   readonly over: (runs: RunsPort) => RunsPort
 }
 
@@ -44,6 +44,8 @@ export const make: Effect.Effect<AnswerForms, never, Scope.Scope> = Effect.map(
           resume: (runId, answers) => named(checked.resume(runId, answers)),
           followUp: (runId, input) => named(checked.followUp(runId, input)),
           fork: (runId, options) => named(checked.fork(runId, options)),
+          cancel: (runId) => named(checked.cancel(runId)),
+          retry: (runId, options) => named(checked.retry(runId, options)),
         }
       },
     }

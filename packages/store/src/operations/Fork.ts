@@ -17,7 +17,7 @@ import { type Edit, type EditOf, type Listed, maxEdits, toEvent } from "@runleas
 import { maxReadBytes } from "@runlease/core/RunLog"
 import { again, EditRefused, ForkRefused, requestText, type Runs, type Submission } from "@runlease/core/Runs"
 import * as SealedParts from "@runlease/core/SealedParts"
-import { Array as Arr, Effect, Either, Predicate } from "effect"
+import { Array as Arr, Effect, Either, Predicate, Struct } from "effect"
 import { firstSnapshot, type Reading, type StoreReads } from "../rows/StoreReads.js"
 import * as CopiedRecords from "./CopiedRecords.js"
 import * as EditedLog from "./EditedLog.js"
@@ -86,6 +86,9 @@ type Outcome<A> = Either.Either<A, EditedLog.Problem>
 const refuse = (field: string, message: string): Either.Either<never, EditedLog.Problem> =>
   Either.left({ field, message })
 
+/** The title is of the payload or the text before. */
+const untitled = (snapshot: RequestSnapshot): RequestSnapshot => Struct.omit(snapshot, "title")
+
 /** The request with another text in the last message of the user, whose files stay. */
 const withMessage = (snapshot: RequestSnapshot, text: string): Outcome<RequestSnapshot> => {
   const last = snapshot.messages.findLastIndex(({ role }) => role === "user")
@@ -150,13 +153,13 @@ const withEdit = (edited: Edited, edit: Edit, index: number, sources: Sources): 
     case "message":
       return Either.map(withMessage(snapshot, edit.text), (after) => ({
         ...edited,
-        snapshot: after,
+        snapshot: untitled(after),
         listed: [...listed, { type: "message" }],
       }))
     case "input":
       return Either.right({
         ...edited,
-        snapshot: { ...snapshot, input: edit.input },
+        snapshot: { ...untitled(snapshot), input: edit.input },
         listed: [...listed, { type: "input" }],
       })
     case "agent": {

@@ -1,4 +1,5 @@
 /** What the holder of a lease does to its runs: it renews, ends, hands back or suspends them. */
+import type { AuthoredOutcome } from "@runlease/core/ControlEvents"
 import * as AppendRules from "@runlease/core/AppendRules"
 import { childIdOf, type ChildStep, maxChildren } from "@runlease/core/ChildEvent"
 import * as Fairness from "@runlease/core/Fairness"
@@ -160,7 +161,7 @@ const spawnOperation = <X>(): RunOperation<
 
 export interface Request {
   readonly ref: RunRef
-  readonly outcome: Outcome
+  readonly outcome: AuthoredOutcome
   /** Absent for a trusted caller that holds no lease. */
   readonly fence: Fence | undefined
   /** How many messages a run has consumed, of a run that consumes messages. */

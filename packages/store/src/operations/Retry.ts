@@ -3,6 +3,7 @@
  *
  * Source: docs/decisions/0122-retry-keeps-records.md
  */
+import { Answerer } from "@runlease/core/AnswerEvent"
 import { childIdOf, type ChildStep } from "@runlease/core/ChildEvent"
 import type { ControlPlaneUnavailable } from "@runlease/core/ControlPlaneUnavailable"
 import * as Ids from "@runlease/core/Ids"
@@ -19,7 +20,7 @@ import {
   RunUnfinished,
   type Submission,
 } from "@runlease/core/Runs"
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 import * as RetryEvent from "../rules/RetryEvent.js"
 import { firstSnapshot, type Reading, type StoreReads } from "../rows/StoreReads.js"
 import * as CopiedRecords from "./CopiedRecords.js"
@@ -42,9 +43,21 @@ export const textOf = (submission: Submission, fromStart: boolean): string =>
   fromStart ? canonicalJson(["from the start", requestText(submission)]) : requestText(submission)
 
 /** The beginning of a retry from the start. */
-export const anew = (runId: Ids.RunId): Seed => ({
-  events: [RetryEvent.toEvent({ runId, records: 0, answers: 0, fromStart: true })],
+export const anew = (runId: Ids.RunId, by?: string): Seed => ({
+  events: [RetryEvent.toEvent({ runId, records: 0, answers: 0, fromStart: true, by })],
 })
+
+/** The same beginning with the author of the retry, where it has one. */
+const authored = (runId: Ids.RunId, seed: Seed, by: string | undefined): Seed => {
+  if (by === undefined) return seed
+  const [first, ...rest] = seed.events
+  const mark = first === undefined ? Option.none() : RetryEvent.fromEvent(first)
+  const event = Option.match(mark, {
+    onNone: () => RetryEvent.toEvent({ runId, records: 0, answers: 0, fromStart: false, by }),
+    onSome: (of) => RetryEvent.toEvent({ ...of, by }),
+  })
+  return { ...seed, events: [event, ...(Option.isNone(mark) ? seed.events : rest)] }
+}
 
 /** Where steps began in a log. */
 const startsIn = (log: RecordReads.Log) =>
@@ -165,7 +178,10 @@ export const make = <X>(
     const run = yield* reads.named(operation, { projectId, runId: name }, ({ run }, ref) => run(ref))
     const { runId, status } = run
     if (!isTerminal(status)) return yield* new RunUnfinished({ runId, status })
-    const { seed } = fromStart ? { seed: anew(runId) } : yield* beginningOf(reads, operation, run)
+    const by = yield* Answerer
+    const seed = fromStart
+      ? anew(runId, by)
+      : authored(runId, (yield* beginningOf(reads, operation, run)).seed, by)
     const snapshot = yield* reads.named(operation, { projectId, runId }, firstSnapshot)
     return yield* Effect.catchTags(
       submitWith(seed, fromStart)({ ...again(run, snapshot, publicId), derived }),

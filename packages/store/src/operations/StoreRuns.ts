@@ -188,15 +188,15 @@ export const make = <X>(
     }),
 
     cancel: (runId) =>
-      reads
-        .onNamed("Runs.cancel", { projectId, runId }, (ref) =>
-          end({ ref, outcome: { status: "cancelled" }, fence: undefined }),
-        )
-        .pipe(
-          Effect.map(({ changed, run }) => ({ cancelled: changed, run })),
-          // Only a fence can be lost, and only its holder takes messages: a cancellation has none.
-          Effect.catchTags({ LeaseLost: Effect.die, InboxNotEmpty: Effect.die }),
+      Effect.flatMap(Answerer, (by) =>
+        reads.onNamed("Runs.cancel", { projectId, runId }, (ref) =>
+          end({ ref, outcome: { status: "cancelled", by }, fence: undefined }),
         ),
+      ).pipe(
+        Effect.map(({ changed, run }) => ({ cancelled: changed, run })),
+        // Only a fence can be lost, and only its holder takes messages: a cancellation has none.
+        Effect.catchTags({ LeaseLost: Effect.die, InboxNotEmpty: Effect.die }),
+      ),
 
     label: (runId, changes) =>
       Effect.flatMap(RunLabels.check(changes), (checked) =>

@@ -10,7 +10,6 @@ import type * as Ids from "@runlease/core/Ids"
 import type { Release } from "@runlease/core/Leases"
 import * as LogState from "@runlease/core/LogState"
 import { type Fence, isTerminal, type LeaseLost, RunEnded } from "@runlease/core/Run"
-import type { Outcome } from "@runlease/core/Runs"
 import * as Budget from "@runlease/core/TreeBudget"
 import { Duration, Either } from "effect"
 import {
@@ -249,7 +248,7 @@ export const append = (
 export const end = (
   state: RunState,
   fence: Fence | undefined,
-  outcome: Outcome,
+  outcome: ControlEvents.AuthoredOutcome,
   now: number,
 ): Either.Either<Transition, LeaseLost | RunEnded> => {
   const { spec, status } = state

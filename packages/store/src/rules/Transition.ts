@@ -19,7 +19,6 @@ import {
   RunEnded,
 } from "@runlease/core/Run"
 import { type LogEntry, RunWaiting } from "@runlease/core/RunLog"
-import type { Outcome } from "@runlease/core/Runs"
 import { Brand, Either } from "effect"
 import * as LimitPlaces from "./LimitPlaces.js"
 import * as TimeRules from "./TimeRules.js"
@@ -189,7 +188,10 @@ export const resumeAfter = ({ entries, state }: Transition, now: number): Transi
 /** The most characters of the message of an error: every list of runs has it. */
 const maxMessage = 16_384
 
-const withinBounds = (outcome: Outcome, error: RunError): Outcome =>
+const withinBounds = (
+  outcome: ControlEvents.AuthoredOutcome,
+  error: RunError,
+): ControlEvents.AuthoredOutcome =>
   error.message.length <= maxMessage
     ? outcome
     : {
@@ -200,7 +202,7 @@ const withinBounds = (outcome: Outcome, error: RunError): Outcome =>
 /** The only way into a terminal status. */
 export const finish = (
   before: RunState,
-  reported: Outcome,
+  reported: ControlEvents.AuthoredOutcome,
   now: number,
   lastAttempt: ControlEvents.PastAttempt | null = null,
   consequences: ReadonlyArray<Consequence> = nothing,

@@ -1,6 +1,6 @@
 /** Tests of the runs of an agent as their submitters see them, and of payloads at the submitter and at the worker. */
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Agent, AgentEvent, Emit, Ids, RequestSnapshot, type Run } from "@runlease/core"
+import { Agent, AgentEvent, Emit, Ids, RequestSnapshot, type Run, Runs } from "@runlease/core"
 import { DateTime, Deferred, Effect, Fiber, Ref, Schema, Stream } from "effect"
 import * as TestRuns from "../TestRuns.js"
 import { type Declare, run, submit } from "../TestWorker.js"
@@ -38,6 +38,30 @@ export const tests = (test: Declare): void => {
         const { agentId, result, runId } = yield* ended(submitted.runId)
         deepStrictEqual([runId, agentId, result], ["review-1", "review", encoded])
         deepStrictEqual(yield* Ref.get(snapshots), [payload])
+      }),
+    )
+
+    test(
+      "has the title that the agent makes of its payload, else the first text of the payload",
+      Effect.gen(function* () {
+        const names = { name: "naming", payload: { customer: Schema.String, pull: Schema.Int } }
+        const title = ({ customer, pull }: { readonly customer: string; readonly pull: number }) => {
+          if (pull === 0) throw new Error("There is none")
+          return `Pull ${pull} of ${customer}`
+        }
+        const agent = Agent.make({ ...names, title })
+        const text = Agent.make({ name: "text", title: (topic) => `About ${topic}` })
+        const titleOf = ({ run: { runId } }: Runs.Submitted) =>
+          Effect.flatMap(Runs.Runs, (runs) => Effect.map(runs.snapshot(runId), RequestSnapshot.titleOf))
+        deepStrictEqual(
+          [
+            yield* titleOf(yield* agent.submit({ customer: "Ada", pull: 12 })),
+            yield* titleOf(yield* agent.submit({ customer: "Ada", pull: 0 })),
+            yield* titleOf(yield* Agent.make(names).submit({ customer: "Ada", pull: 12 })),
+            yield* titleOf(yield* text.submit("Oslo")),
+          ],
+          ["Pull 12 of Ada", "Ada", "Ada", "About Oslo"],
+        )
       }),
     )
 

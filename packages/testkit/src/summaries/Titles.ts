@@ -93,12 +93,36 @@ export const tests = (test: TestRuns.Test<StorePorts>): void => {
   )
 
   test(
+    "the title of a run with a payload is that of its agent, else the first text of the payload, 80 characters at most",
+    Effect.gen(function* () {
+      const titled = (snapshot: Partial<RequestSnapshot.RequestSnapshot>) =>
+        Effect.gen(function* () {
+          const { runId } = yield* TestRuns.submit({ snapshot: { ...RequestSnapshot.empty, ...snapshot } })
+          return (yield* summary(runId)).title
+        })
+      const messages = [user("Do it")]
+      const input = { pull: 12, at: "2026-12-04T22:00:00.000Z", note: " ", repository: "run\nlease", of: "x" }
+      deepStrictEqual(
+        [
+          yield* titled({ messages, input }),
+          yield* titled({ messages, input: { pull: 12 } }),
+          yield* titled({ input: [1] }),
+          yield* titled({ input: "b".repeat(100) }),
+          yield* titled({ messages, input, title: " " }),
+          yield* titled({ messages, input, title: "c".repeat(100) }),
+        ],
+        ["run lease", "Do it", null, "b".repeat(80), "run lease", "c".repeat(80)],
+      )
+    }),
+  )
+
+  test(
     "retries, forks, children and runs that get the messages of their conversation have titles",
     Effect.gen(function* () {
       const runs = yield* Runs
       const conversations = yield* Conversations
       const worker = yield* TestRuns.register()
-      yield* submit("Parent")
+      yield* submit("Prompt", { snapshot: { ...RequestSnapshot.fromText("Prompt"), title: "Parent" } })
       const parent = yield* TestRuns.claimOne(worker)
       const child = yield* spawn(TestRuns.leaseOf(parent), "Child")
       yield* spawn(TestRuns.leaseOf(parent), "Other")
@@ -113,6 +137,9 @@ export const tests = (test: TestRuns.Test<StorePorts>): void => {
       strictEqual((yield* summary(retried.run.runId)).title, "Parent")
       const forked = yield* runs.fork(parent.runId, { after: parent.latestEventId })
       strictEqual((yield* summary(forked.run.runId)).title, "Parent")
+      const edits = [{ type: "message" as const, text: "Edited" }]
+      const edited = yield* runs.fork(parent.runId, { after: parent.latestEventId, edits })
+      strictEqual((yield* summary(edited.run.runId)).title, "Edited")
 
       const { id: conversationId } = yield* conversations.create()
       yield* conversations.addMessage(conversationId, { role: "user", parts: user("Again").parts })

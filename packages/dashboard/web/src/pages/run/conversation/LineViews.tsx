@@ -115,6 +115,7 @@ export const EndLine = ({ part }: { readonly part: EndPart }) => {
   return (
     <ConversationRow icon={<Sign {...icon} className={colour} />} at={part.at}>
       <span className={`font-medium ${colour}`}>{word}</span>
+      {part.by === null ? null : <span className="text-ink-2"> by {part.by}</span>}
       {part.message === null ? null : (
         <span className="text-ink-2">
           . {part.message}{" "}

@@ -27,12 +27,10 @@ const RunLink = ({ runId }: { readonly runId: string }) => (
 const isChildOf = (summary: Json.RunSummary, parent: Json.RunSummary | undefined): boolean =>
   parent === undefined || parent.conversation_id !== summary.conversation_id
 
-const retryWords = ({ answers, fromStart, records }: LoggedRetry): string =>
-  fromStart
-    ? "from the start"
-    : `keeps ${[plural(records, "record"), ...(answers === 0 ? [] : [plural(answers, "answer")])].join(
-        " and ",
-      )}`
+const retryWords = ({ answers, by, fromStart, records }: LoggedRetry): string => {
+  const copied = [plural(records, "record"), ...(answers === 0 ? [] : [plural(answers, "answer")])]
+  return `${by === null ? "" : `by ${by}, `}${fromStart ? "from the start" : `keeps ${copied.join(" and ")}`}`
+}
 
 /** Where a fork began, and what was edited in it. */
 const Edits = ({ after, by, edits }: LoggedEdits) => (

@@ -274,6 +274,7 @@ const retry: ControlFold = (log, _read, value) => {
     records: Number(value["records"]),
     answers: Number(value["answers"]),
     fromStart: value["from_start"] === true,
+    by: text(value["by"]),
   }
 }
 
@@ -312,7 +313,7 @@ const fold = (log: RunLog, read: Read, name: string, value: unknown): void => {
 const ended = (
   log: RunLog,
   read: Read,
-  end: Pick<EndPart, "status" | "message" | "code" | "result">,
+  end: Pick<EndPart, "status" | "message" | "code" | "result" | "by">,
 ): void => {
   Steps.breakOff(log, read.at)
   log.parts.push({ ...base(read, "end"), kind: "end", ...end })
@@ -340,6 +341,7 @@ const finished = (log: RunLog, read: Read): void => {
     message: null,
     code: null,
     result: read.event["result"],
+    by: text(read.event["by"]),
   })
 }
 
@@ -350,6 +352,7 @@ const failed = (log: RunLog, read: Read): void => {
     message: text(read.event["message"]),
     code: text(read.event["code"]),
     result: undefined,
+    by: null,
   })
 }
 

@@ -121,6 +121,8 @@ export interface EndPart extends Base {
   readonly message: string | null
   readonly code: string | null
   readonly result: unknown
+  /** Who cancelled the run. */
+  readonly by: string | null
 }
 
 export interface NotePart extends Base {

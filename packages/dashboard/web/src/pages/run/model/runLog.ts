@@ -22,6 +22,7 @@ export interface LoggedRetry {
   readonly records: number
   readonly answers: number
   readonly fromStart: boolean
+  readonly by: string | null
 }
 
 /** The run that this one is a fork of, and what was edited in it. */
