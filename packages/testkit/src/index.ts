@@ -1,5 +1,6 @@
 export * as AccessSuite from "./AccessSuite.js"
 export * as AgentSuite from "./AgentSuite.js"
+export * as BlobsSuite from "./BlobsSuite.js"
 export * as BulkSuite from "./BulkSuite.js"
 export * as ClaimRepeatSuite from "./ClaimRepeatSuite.js"
 export * as ClaimWaitSuite from "./ClaimWaitSuite.js"

@@ -1,0 +1,1 @@
+export * as BlobStores from "./BlobStores.js"
