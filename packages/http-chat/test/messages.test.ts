@@ -164,7 +164,7 @@ describe("a page that comes back after the end", () => {
   )
 
   test(
-    "is told that a chat is unknown, also one of another agent",
+    "reads that a chat is unknown, also one of another agent",
     Effect.gen(function* () {
       yield* TestWorker.start(echo)
       const page = yield* Pages.open()

@@ -11,7 +11,7 @@ const isChunk = ({ type }: Part): boolean =>
   ["file", "source-url", "source-document", "reasoning-file", "custom", "steering-message"].includes(type) ||
   type.startsWith("data-")
 
-/** What the page was asked about a call, and what it has answered. */
+/** The question to the page about a call, and the answer of the page. */
 interface Approval {
   readonly chunks: ReadonlyArray<Chunk>
   readonly isDenied: boolean
@@ -29,8 +29,8 @@ const approvalOf = ({ approval, toolCallId }: Part): Approval => {
     ...(typeof requestReason === "string" ? { reason: requestReason } : {}),
   }
   if (typeof approved !== "boolean") return { chunks: [request], isDenied: false }
-  const said = typeof reason === "string" ? { reason } : {}
-  const response = { type: "tool-approval-response", approvalId: id, approved, ...said }
+  const because = typeof reason === "string" ? { reason } : {}
+  const response = { type: "tool-approval-response", approvalId: id, approved, ...because }
   return { chunks: [request, response], isDenied: !approved }
 }
 
