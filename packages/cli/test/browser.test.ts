@@ -46,6 +46,8 @@ layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
         await page.getByRole("button", { name: "Try it out" }).click()
         await page.getByRole("button", { name: "Execute" }).click()
         await page.locator(".live-responses-table").waitFor()
+        const back = page.getByRole("link", { name: "All documentation" })
+        expect(await back.getAttribute("href")).toBe("/docs")
       })
       expect(faults).toEqual([])
     }),

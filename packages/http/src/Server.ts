@@ -6,7 +6,7 @@ import * as HttpServerRespondable from "@effect/platform/HttpServerRespondable"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { type Access } from "@runlease/core"
-import { type Duration, Effect, Layer, Scope } from "effect"
+import { Context, type Duration, Effect, Layer, Option, Scope } from "effect"
 import * as Api from "./Api.js"
 import * as AgentForms from "./server/AgentForms.js"
 import * as Cors from "./server/Cors.js"
@@ -141,6 +141,12 @@ const api = (faces: ReadonlyArray<Face.Face>) =>
     ),
   )
 
+/** The API for the page that sends requests: its text, which is Markdown, ends with the way to the documentation. */
+const withWayBack = (api: ReturnType<typeof Api.withFaces>, url: string) => {
+  const text = Option.getOrElse(Context.getOption(api.annotations, OpenApi.Description), () => "")
+  return api.annotate(OpenApi.Description, `${text}\n\n[All documentation](${url.replace(/\/$/, "")}/docs)`)
+}
+
 /** The description of the API, which is at `url`. It is made when it is first read. */
 const description = (url: string, faces: ReadonlyArray<Face.Face>) =>
   Layer.unwrapScoped(
@@ -157,7 +163,7 @@ const description = (url: string, faces: ReadonlyArray<Face.Face>) =>
       const page = yield* Effect.promise(() => import("@effect/platform/HttpApiSwagger")).pipe(
         Effect.zip(described),
         Effect.flatMap(([{ layerHttpLayerRouter }, api]) =>
-          HttpLayerRouter.toHttpEffect(layerHttpLayerRouter({ api, path: "/docs" })),
+          HttpLayerRouter.toHttpEffect(layerHttpLayerRouter({ api: withWayBack(api, url), path: "/docs" })),
         ),
         // It is made once, for either of its addresses.
         Effect.map(

@@ -78,7 +78,7 @@ const set = Command.make(
     }).pipe(Settings.withClient(connection)),
 ).pipe(
   Describe.command(
-    "Set to which version of workers the runs of an agent go. Open runs change too; one that works changes at its next claim, and a pinned one keeps its version.",
+    "Set the version of workers that the runs of an agent go to. Open runs change too; one that works changes at its next claim, and a pinned one keeps its version.",
     [
       "runlease rollout set writer --current 1.4.0",
       "runlease rollout set writer --current 1.4.0 --ramp 1.5.0 --percent 10",
@@ -107,6 +107,6 @@ const remove = Command.make("delete", target, ({ agent, connection, json }) =>
 )
 
 export const command = Command.make("rollout").pipe(
-  Describe.command("Set to which version of workers the runs of an agent go."),
+  Describe.command("Set the version of workers that the runs of an agent go to."),
   Command.withSubcommands([set, get, remove]),
 )

@@ -28,7 +28,7 @@ const MoreDialog = ({ onClose }: { readonly onClose: () => void }) => {
           ))}
         <a href="docs" className={row}>
           <BookOpen aria-hidden size={18} className="text-ink-3" />
-          API
+          Docs
         </a>
         <button
           type="button"

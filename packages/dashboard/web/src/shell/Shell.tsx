@@ -115,11 +115,11 @@ const Foot = () => {
     <div className="mt-auto grid gap-2">
       <a
         href="docs"
-        title="The API's own description"
+        title="The documentation of this server, with its API"
         className="flex h-6 items-center gap-2.5 px-2 font-medium text-ink-2 hover:text-ink max-wide:gap-0"
       >
         <BookOpen aria-hidden size={16} strokeWidth={1.9} className="shrink-0 text-ink-3" />
-        <span className={label}>API</span>
+        <span className={label}>Docs</span>
       </a>
       <div className="flex items-center border-t border-line pt-2 pl-2 text-small leading-4 text-ink-3 max-wide:flex-col max-wide:pl-0">
         <span className="min-w-0 grow max-wide:sr-only" title={`Key ${key.name}`}>
