@@ -49,6 +49,11 @@ export const paths = {
   bulk: "GET /projects/:project/bulk/:bulk",
   abortBulk: "POST /projects/:project/bulk/:bulk/abort",
   limits: "GET /projects/:project/limits",
+  namedLimit: "GET /projects/:project/limits/:limit",
+  defineLimit: "PUT /projects/:project/limits/:limit",
+  removeLimit: "DELETE /projects/:project/limits/:limit",
+  setAgentLimit: "PUT /projects/:project/agents/:agent/limit",
+  setProjectLimit: "PUT /projects/:project/limit",
   pauseLimit: "POST /projects/:project/limits/pause",
   resumeLimit: "POST /projects/:project/limits/resume",
   pauseProject: "POST /projects/:project/pause",
@@ -152,6 +157,11 @@ interface Replies {
   readonly bulk: { readonly bulk: Json.Bulk }
   readonly abortBulk: { readonly bulk: Json.Bulk }
   readonly limits: Page<Json.Limit>
+  readonly namedLimit: Json.NamedLimit
+  readonly defineLimit: Json.NamedLimit
+  readonly removeLimit: { readonly deleted: boolean }
+  readonly setAgentLimit: Json.Limit
+  readonly setProjectLimit: Json.Limit
   readonly pauseLimit: Json.Limit
   readonly resumeLimit: Json.Limit
   readonly pauseProject: Json.Limit
