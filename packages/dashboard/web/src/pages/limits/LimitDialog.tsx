@@ -191,7 +191,7 @@ const LimitDialog = ({
           help={
             isNamed
               ? "How many runs of a key work at once, 0 to 100,000. With 0 none starts."
-              : "How many of its runs work at once, 1 to 100,000; any number when empty. Runs at work go on."
+              : "How many of its runs work at once, 1 to 100,000; any number when empty. A lower limit ends no run."
           }
         >
           {(ids) => line("running", ids, { isNumber: true })}
