@@ -38,6 +38,7 @@ export const paths = {
   schedules: "GET /projects/:project/schedules",
   createSchedule: "POST /projects/:project/schedules",
   schedule: "GET /projects/:project/schedules/:schedule",
+  updateSchedule: "PATCH /projects/:project/schedules/:schedule",
   removeSchedule: "DELETE /projects/:project/schedules/:schedule",
   pauseSchedule: "POST /projects/:project/schedules/:schedule/pause",
   resumeSchedule: "POST /projects/:project/schedules/:schedule/resume",
@@ -139,6 +140,7 @@ interface Replies {
   }
   readonly createSchedule: { readonly schedule: Json.Schedule }
   readonly schedule: Json.Schedule
+  readonly updateSchedule: { readonly schedule: Json.Schedule }
   readonly removeSchedule: { readonly deleted: boolean }
   readonly pauseSchedule: { readonly schedule: Json.Schedule }
   readonly resumeSchedule: { readonly schedule: Json.Schedule }
