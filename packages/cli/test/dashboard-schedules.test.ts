@@ -2,9 +2,10 @@
 import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Effect, Layer } from "effect"
+import * as Bundle from "../checkout/bundle.mjs"
 import * as Browser from "./Browser.js"
 import { shows, Stage, visit } from "./DashboardStage.js"
-import { json, run } from "./Processes.js"
+import { has, json, run, start } from "./Processes.js"
 
 /** Creates a schedule by the command. Gives its id. */
 const create = Effect.fnUntraced(function* (name: string, ...flags: ReadonlyArray<string>) {
@@ -82,6 +83,54 @@ layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
       expect(faults.filter((fault) => !fault.includes("422"))).toEqual([])
     }),
   )
+
+  for (const look of ["light", "phone"] as const) {
+    scoped(`change one in the fields of its agent's payload, ${look}`, () =>
+      Effect.gen(function* () {
+        const { faults, page } = yield* visit(look)
+        const { cwd, env } = yield* Stage
+        const module = yield* Effect.promise(() =>
+          Bundle.fixture(new URL("fixtures/reviewing.ts", import.meta.url)),
+        )
+        const worker = yield* start(["worker", "--json", "--module", module], { cwd, env })
+        yield* worker.line(has({ event: "registered" }))
+        const name = `Review at night, ${look}`
+        const input = JSON.stringify({ repository: "runlease", pull: 12 })
+        const id = yield* create(name, "--agent", "review", "--schedule", "0 2 * * *", "--input", input)
+        yield* Effect.promise(async () => {
+          await page.goto(new URL(`/schedules/${id}`, page.url()).href)
+          await page.getByRole("button", { name: "Change" }).click()
+          const form = page.getByRole("dialog", { name: "Change the schedule" })
+          const save = form.getByRole("button", { name: "Save the schedule" })
+          expect(await form.getByLabel("Repository").inputValue()).toBe("runlease")
+          await form.getByLabel("Pull").fill("1.5")
+          await save.click()
+          await form.getByText("Must be a whole number").waitFor()
+          expect(await Browser.violations(page)).toEqual([])
+          await Browser.picture(page, `schedule-change-${look}`)
+          // What the form does not check the server refuses, in the words of a submission.
+          await form.getByLabel("Pull").fill("0")
+          await save.click()
+          await form
+            .getByRole("alert")
+            .filter({ hasText: "The payload of agent review does not fit" })
+            .waitFor()
+          await form.getByLabel("Pull").fill("13")
+          await form.getByLabel("When", { exact: true }).fill("0 3 * * *")
+          await save.click()
+          await form.waitFor({ state: "detached" })
+          await page.getByRole("region", { name: "Input of each run" }).getByText('"pull": 13').waitFor()
+        })
+        const { stdout } = yield* run(["schedules", "get", id, "--json"], { cwd, env })
+        expect(json(stdout)).toMatchObject({
+          name,
+          schedule: "0 3 * * *",
+          config: { input: { repository: "runlease", pull: 13 } },
+        })
+        expect(faults.filter((fault) => !fault.includes("422"))).toEqual([])
+      }),
+    )
+  }
 
   scoped("say first which schedule its failures have paused, and lead to what failed", () =>
     Effect.gen(function* () {

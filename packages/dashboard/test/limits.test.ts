@@ -1,5 +1,6 @@
 import type * as Json from "@runlease/http/Json"
 import { describe, expect, it } from "vitest"
+import { bodyOf, commandOf, filledOf, nothingFilled, problemsOf } from "../web/src/pages/limits/limitForm.js"
 import {
   inOrder,
   pendingWords,
@@ -23,6 +24,65 @@ const limit = (key: string, given: Partial<Json.Limit> = {}): Json.Limit => ({
   pending: 0,
   next_start_at: null,
   ...given,
+})
+
+describe("the form of a limit", () => {
+  const named = { ...nothingFilled, of: "gpu" }
+
+  it("makes a request of the bounds that are filled in, and the line that does the same", () => {
+    const filled = { ...named, running: "5", starts: "10", burst: "2", pending: "1,000,000", agents: "a, b" }
+    expect(problemsOf(filled)).toEqual({})
+    expect(bodyOf(filled)).toEqual({
+      max_running: 5,
+      rate: { count: 10, period_seconds: 60, burst: 2 },
+      max_pending: 1_000_000,
+      agent_ids: ["a", "b"],
+    })
+    expect(commandOf(filled)).toBe(
+      "runlease limits set gpu --max-running 5 --rate 10/1m --burst 2 --max-pending 1000000 --agent a --agent b",
+    )
+    const agent = { ...nothingFilled, kind: "agent", of: "writer", running: "" } as const
+    expect([bodyOf(agent), commandOf(agent)]).toEqual([{ max_running: null }, null])
+    expect(commandOf({ ...agent, kind: "project", running: "3" })).toBe(
+      "runlease limits set --all --max-running 3",
+    )
+  })
+
+  it("says what does not fit, and what would", () => {
+    expect(problemsOf({ ...named, pending: "1000001" })).toEqual({
+      pending: "A whole number from 0 to 1,000,000",
+    })
+    expect(problemsOf(named).running).toBe("Fill in one at least: running at once, starts, or pending")
+    const wrong = {
+      ...named,
+      of: "GPU",
+      running: "1.5",
+      starts: "0",
+      period: "soon",
+      agents: "",
+      keyFrom: "x",
+    }
+    expect(Object.keys(problemsOf(wrong))).toEqual(["of", "running", "starts", "period", "keyFrom"])
+    expect(problemsOf({ ...named, running: "1", burst: "2" })).toEqual({
+      burst: "It is for a rate: fill in how many start",
+    })
+    expect(problemsOf({ ...nothingFilled, kind: "agent", running: "0" })).toEqual({
+      of: "Name an agent",
+      running: "A whole number from 1 to 100,000",
+    })
+  })
+
+  it("begins with what the limit is", () => {
+    const bounds = { max_running: null, rate: { count: 1, period_seconds: 90, burst: 1 }, max_pending: 0 }
+    const filled = filledOf({ name: "gpu", ...bounds, agent_ids: ["a" as never], key_from: "input.of" })
+    expect(problemsOf(filled)).toEqual({})
+    expect(bodyOf(filled)).toEqual({
+      ...bounds,
+      rate: { count: 1, period_seconds: 90 },
+      agent_ids: ["a"],
+      key_from: "input.of",
+    })
+  })
 })
 
 describe("a limit", () => {

@@ -3,7 +3,9 @@ import { describe, expect, it } from "vitest"
 import { scheduleOf, shortId } from "../web/src/format/ids.js"
 import { until } from "../web/src/format/times.js"
 import { cronWords } from "../web/src/pages/schedules/cronWords.js"
-import { createLine } from "../web/src/pages/schedules/scheduleCli.js"
+import { configOf } from "../web/src/pages/schedules/scheduleConfig.js"
+import { createLine, updateLine } from "../web/src/pages/schedules/scheduleCli.js"
+import { fieldsOf } from "../web/src/form/schema.js"
 import { inZone } from "../web/src/pages/schedules/localTime.js"
 import {
   inOrder,
@@ -169,6 +171,58 @@ describe("the command that creates a schedule", () => {
       `runlease schedules create Night --agent report --schedule '0 2 * * *' --timezone Europe/Berlin --prompt 'It'\\''s late' --policy Queue`,
     )
     expect(createLine({ ...night, schedule: "every 90s", timezone: "Europe/Berlin" })).not.toContain("Berlin")
+  })
+})
+
+describe("the request of the runs of a schedule", () => {
+  const fields = fieldsOf({ type: "object", properties: { order: { type: "string" } } })
+  const form = { isSameAgent: true, prompt: "", fields, input: undefined, hasPayload: true }
+  const config = { labels: { team: "a" }, input: { order: "A-1", hidden: 1 } } as never
+
+  it("has the payload that is filled in, and what its form does not show stays", () => {
+    expect(configOf(config, { ...form, input: { value: { order: "A-2" } } })).toEqual({
+      labels: { team: "a" },
+      input: { order: "A-2", hidden: 1 },
+    })
+    expect(configOf(config, { ...form, isSameAgent: false, input: { value: { order: "A-2" } } })).toEqual({
+      labels: { team: "a" },
+      input: { order: "A-2" },
+    })
+    const text = { ...form, fields: undefined, hasPayload: false, prompt: "Go" }
+    expect(configOf(config, text)).toEqual({ ...(config as object), prompt: "Go" })
+    expect(configOf(config, { ...text, isSameAgent: false })).toEqual({ labels: { team: "a" }, prompt: "Go" })
+  })
+
+  it("has no payload where nothing is filled in, so that the runs get the times of their ticks", () => {
+    expect(configOf({}, { ...form, input: { value: {} } })).toEqual({})
+    expect(configOf({ input: {} }, { ...form, input: { value: {} } })).toEqual({ input: {} })
+  })
+
+  it("is in the commands that create and change it", () => {
+    const filled = {
+      name: "N",
+      agent: "a",
+      schedule: "every 90s",
+      timezone: "UTC",
+      prompt: "",
+      policy: "Forbid",
+    }
+    expect(createLine({ ...filled, input: { order: "A-1" } })).toContain(`--input '{"order":"A-1"}'`)
+    const before = schedule({
+      id: "s-1",
+      name: "N",
+      schedule: "every 90s",
+      timezone: "UTC",
+      concurrency_policy: "Forbid",
+      target: { kind: "agent", id: "a" },
+      config: { prompt: "Go", input: { order: "A-1" } },
+    } as never)
+    expect(updateLine(before, { ...filled, prompt: "Go", input: { order: "A-1" } })).toBe(
+      "runlease schedules update s-1",
+    )
+    expect(updateLine(before, { ...filled, name: "M", agent: "b" })).toBe(
+      "runlease schedules update s-1 --name M --agent b --clear prompt --clear input",
+    )
   })
 })
 

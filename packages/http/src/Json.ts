@@ -41,6 +41,7 @@ export type Worker = typeof WorkerWire.Worker.Encoded
 export type Bulk = typeof BulkWire.Bulk.Encoded
 export type NewBulk = typeof BulkWire.NewBulk.Encoded
 export type Limit = typeof LimitWire.Limit.Encoded
+export type NamedLimit = typeof LimitWire.NamedLimit.Encoded
 export type Schedule = typeof ScheduleWire.Schedule.Encoded
 export type RefusedRow = typeof OutboxApi.RefusedRow.Encoded
 export type WebhookEndpoint = typeof WebhookWire.Endpoint.Encoded

@@ -26,6 +26,7 @@ export interface RequestOptions {
   /** A list is one parameter several times. */
   readonly query?: Query
   readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal | undefined
 }
 
@@ -76,6 +77,7 @@ export const send = async <N extends Name>(name: N, options: RequestOptions = {}
     method,
     headers: {
       accept: "application/json",
+      ...options.headers,
       ...(options.body === undefined ? {} : { "content-type": "application/json" }),
     },
     ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),

@@ -38,6 +38,7 @@ export const paths = {
   schedules: "GET /projects/:project/schedules",
   createSchedule: "POST /projects/:project/schedules",
   schedule: "GET /projects/:project/schedules/:schedule",
+  updateSchedule: "PATCH /projects/:project/schedules/:schedule",
   removeSchedule: "DELETE /projects/:project/schedules/:schedule",
   pauseSchedule: "POST /projects/:project/schedules/:schedule/pause",
   resumeSchedule: "POST /projects/:project/schedules/:schedule/resume",
@@ -49,6 +50,11 @@ export const paths = {
   bulk: "GET /projects/:project/bulk/:bulk",
   abortBulk: "POST /projects/:project/bulk/:bulk/abort",
   limits: "GET /projects/:project/limits",
+  namedLimit: "GET /projects/:project/limits/:limit",
+  defineLimit: "PUT /projects/:project/limits/:limit",
+  removeLimit: "DELETE /projects/:project/limits/:limit",
+  setAgentLimit: "PUT /projects/:project/agents/:agent/limit",
+  setProjectLimit: "PUT /projects/:project/limit",
   pauseLimit: "POST /projects/:project/limits/pause",
   resumeLimit: "POST /projects/:project/limits/resume",
   pauseProject: "POST /projects/:project/pause",
@@ -134,6 +140,7 @@ interface Replies {
   }
   readonly createSchedule: { readonly schedule: Json.Schedule }
   readonly schedule: Json.Schedule
+  readonly updateSchedule: { readonly schedule: Json.Schedule }
   readonly removeSchedule: { readonly deleted: boolean }
   readonly pauseSchedule: { readonly schedule: Json.Schedule }
   readonly resumeSchedule: { readonly schedule: Json.Schedule }
@@ -152,6 +159,11 @@ interface Replies {
   readonly bulk: { readonly bulk: Json.Bulk }
   readonly abortBulk: { readonly bulk: Json.Bulk }
   readonly limits: Page<Json.Limit>
+  readonly namedLimit: Json.NamedLimit
+  readonly defineLimit: Json.NamedLimit
+  readonly removeLimit: { readonly deleted: boolean }
+  readonly setAgentLimit: Json.Limit
+  readonly setProjectLimit: Json.Limit
   readonly pauseLimit: Json.Limit
   readonly resumeLimit: Json.Limit
   readonly pauseProject: Json.Limit

@@ -1,7 +1,8 @@
 /** How many runs of each key work, and how many wait for a place. */
 import type * as Json from "@runlease/http/Json"
 import { useQuery } from "@tanstack/react-query"
-import { CircleCheck, CirclePause, Hourglass, type LucideIcon } from "lucide-react"
+import { CircleCheck, CirclePause, Hourglass, type LucideIcon, Plus } from "lucide-react"
+import { lazy, Suspense, useState } from "react"
 import { useProjectLive } from "../../api/project"
 import { useSession } from "../../api/session"
 import { integer, plural } from "../../format/numbers"
@@ -27,6 +28,8 @@ import {
   usedWords,
   usePause,
 } from "./limits"
+
+const LimitDialog = lazy(() => import("./LimitDialog"))
 
 const cell = "h-9 border-t border-line px-2 whitespace-nowrap first:pl-4 last:pr-2"
 
@@ -81,7 +84,28 @@ const PauseButton = ({ limit }: { readonly limit: Json.Limit }) => {
   )
 }
 
-const Row = ({ limit }: { readonly limit: Json.Limit }) => (
+/** A submission sets the limit of its concurrency key. */
+const canChange = ({ kind }: Json.Limit): boolean => kind !== "concurrency_key"
+
+interface RowProps {
+  readonly limit: Json.Limit
+  readonly onChange: (limit: Json.Limit) => void
+}
+
+const ChangeButton = ({ limit, onChange }: RowProps) =>
+  canChange(limit) ? (
+    <Button
+      look="quiet"
+      small
+      aria-haspopup="dialog"
+      aria-label={`Change ${nameOf(limit)}`}
+      onClick={() => onChange(limit)}
+    >
+      Change
+    </Button>
+  ) : null
+
+const Row = ({ limit, onChange }: RowProps) => (
   <tr className="transition-colors duration-[120ms] hover:bg-hover">
     <td className={cell}>
       <State limit={limit} />
@@ -102,12 +126,13 @@ const Row = ({ limit }: { readonly limit: Json.Limit }) => (
     </td>
     <td className={number}>{pendingWords(limit)}</td>
     <td className={`${cell} text-right`}>
+      <ChangeButton limit={limit} onChange={onChange} />
       <PauseButton limit={limit} />
     </td>
   </tr>
 )
 
-const Item = ({ limit }: { readonly limit: Json.Limit }) => (
+const Item = ({ limit, onChange }: RowProps) => (
   <li className="flex min-h-16 items-center gap-2.5 border-t border-line px-3">
     <State limit={limit} iconOnly />
     <div className="min-w-0 grow">
@@ -124,6 +149,7 @@ const Item = ({ limit }: { readonly limit: Json.Limit }) => (
         </span>
       </p>
     </div>
+    <ChangeButton limit={limit} onChange={onChange} />
     <PauseButton limit={limit} />
   </li>
 )
@@ -142,11 +168,14 @@ const columns: ReadonlyArray<Column> = [
     isRight: true,
     title: "Runs that no worker has had yet, and how many may be",
   },
-  { name: "Actions", width: "w-[112px]", isUnnamed: true },
+  { name: "Actions", width: "w-[152px]", isUnnamed: true },
 ]
 
 /** The limits: a table, or a list on a phone. Its rows stay where they are while the pointer or the focus is on them. */
-const LimitsTable = ({ limits }: { readonly limits: ReadonlyArray<Json.Limit> }) => {
+const LimitsTable = ({
+  limits,
+  onChange,
+}: Pick<RowProps, "onChange"> & { readonly limits: ReadonlyArray<Json.Limit> }) => {
   const { hold, rows } = useSteadyOrder(inOrder(limits), nameOf)
   return (
     <div {...hold}>
@@ -154,13 +183,13 @@ const LimitsTable = ({ limits }: { readonly limits: ReadonlyArray<Json.Limit> })
         <TableHead columns={columns} />
         <tbody>
           {rows.map((limit) => (
-            <Row key={nameOf(limit)} limit={limit} />
+            <Row key={nameOf(limit)} limit={limit} onChange={onChange} />
           ))}
         </tbody>
       </table>
       <ul className="desk:hidden">
         {rows.map((limit) => (
-          <Item key={nameOf(limit)} limit={limit} />
+          <Item key={nameOf(limit)} limit={limit} onChange={onChange} />
         ))}
       </ul>
     </div>
@@ -186,17 +215,35 @@ const LimitsPage = () => {
   useProjectLive({})
   const query = useQuery(limitsQuery(slug))
   const { data } = query
+  const [changed, setChanged] = useState<Json.Limit | "new">()
   return (
     <Page title="Limits">
-      <Panel title="Limits" note={data === undefined || data.length === 0 ? undefined : countWords(data)}>
+      <Panel
+        title="Limits"
+        note={data === undefined || data.length === 0 ? undefined : countWords(data)}
+        aside={
+          <Button small aria-haspopup="dialog" onClick={() => setChanged("new")}>
+            <Plus aria-hidden size={14} className="text-ink-3" />
+            New limit
+          </Button>
+        }
+      >
         {data === undefined ? (
           <Unread query={query} rows={6} />
         ) : data.length === 0 ? (
           <Empty command={example}>No limit has runs, and none is paused. A submission sets one:</Empty>
         ) : (
-          <LimitsTable limits={data} />
+          <LimitsTable limits={data} onChange={setChanged} />
         )}
       </Panel>
+      {changed === undefined ? null : (
+        <Suspense fallback={null}>
+          <LimitDialog
+            limit={changed === "new" ? undefined : changed}
+            onClose={() => setChanged(undefined)}
+          />
+        </Suspense>
+      )}
     </Page>
   )
 }

@@ -71,7 +71,7 @@ const units = [
 ] as const
 
 /** A period by the largest unit that divides it: `90 s`, `1 m`. */
-const periodWords = (seconds: number): string => {
+export const periodWords = (seconds: number): string => {
   const [size, unit] = units.find(([whole]) => seconds % whole === 0) ?? [1, "s"]
   return `${integer(seconds / size)} ${unit}`
 }

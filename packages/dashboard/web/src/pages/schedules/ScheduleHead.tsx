@@ -1,8 +1,8 @@
 /** The name of a schedule, its state, and what can be done with it. */
 import type * as Json from "@runlease/http/Json"
 import { Link, useNavigate } from "@tanstack/react-router"
-import { History, Trash2 } from "lucide-react"
-import { type ReactNode, useId, useState } from "react"
+import { History, Pencil, Trash2 } from "lucide-react"
+import { lazy, type ReactNode, Suspense, useId, useState } from "react"
 import { plural } from "../../format/numbers"
 import { noRunsSearch } from "../../shell/links"
 import { Button } from "../../ui/Button"
@@ -13,6 +13,8 @@ import { Next } from "./SchedulesTable"
 import { localText } from "./localTime"
 import { useScheduleActions } from "./queries"
 import { linesOf } from "./scheduleCli"
+
+const ScheduleDialog = lazy(() => import("./ScheduleDialog"))
 
 const day = 86_400_000
 
@@ -150,7 +152,7 @@ export const ScheduleHead = ({
   readonly schedule: Json.Schedule
   readonly now: number
 }) => {
-  const [dialog, setDialog] = useState<"delete" | "backfill" | null>(null)
+  const [dialog, setDialog] = useState<"change" | "delete" | "backfill" | null>(null)
   const close = () => setDialog(null)
   return (
     <div className="mb-3 flex items-start gap-4 max-desk:block">
@@ -187,6 +189,12 @@ export const ScheduleHead = ({
           Backfill
         </Button>
         {schedule.source == null ? (
+          <Button aria-haspopup="dialog" onClick={() => setDialog("change")}>
+            <Pencil aria-hidden size={14} className="text-ink-3 max-desk:hidden" />
+            Change
+          </Button>
+        ) : null}
+        {schedule.source == null ? (
           <Button look="danger" onClick={() => setDialog("delete")}>
             <Trash2 aria-hidden size={14} className="max-desk:hidden" />
             Delete
@@ -194,6 +202,11 @@ export const ScheduleHead = ({
         ) : null}
         <CliMenu label="Commands for this schedule" lines={linesOf(schedule)} />
       </div>
+      {dialog === "change" ? (
+        <Suspense fallback={null}>
+          <ScheduleDialog schedule={schedule} onClose={close} />
+        </Suspense>
+      ) : null}
       {dialog === "delete" ? <DeleteDialog schedule={schedule} onClose={close} /> : null}
       {dialog === "backfill" ? <BackfillDialog schedule={schedule} now={now} onClose={close} /> : null}
     </div>

@@ -16,7 +16,7 @@ import { inOrder, isTrouble, stateOf } from "./scheduleState"
 import { SchedulesTable } from "./SchedulesTable"
 import { TroubleNotice } from "./ScheduleParts"
 
-const CreateSchedule = lazy(() => import("./CreateSchedule"))
+const ScheduleDialog = lazy(() => import("./ScheduleDialog"))
 
 /** More are found in the table. */
 const mostNotices = 3
@@ -74,7 +74,7 @@ const SchedulesPage = () => {
       </div>
       {isCreating ? (
         <Suspense fallback={null}>
-          <CreateSchedule onClose={() => setCreating(false)} />
+          <ScheduleDialog onClose={() => setCreating(false)} />
         </Suspense>
       ) : null}
     </Page>

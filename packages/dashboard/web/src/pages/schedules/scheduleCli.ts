@@ -27,10 +27,17 @@ interface Filled {
   readonly timezone: string
   readonly prompt: string
   readonly policy: string
+  readonly input?: unknown
 }
 
-export const createLine = ({ agent, name, policy, prompt, schedule, timezone }: Filled): string => {
-  const flag = (word: string, value: string, isShown = value !== "") => (isShown ? [word, value] : [])
+const flag = (word: string, value: string, isShown = value !== ""): ReadonlyArray<string> =>
+  isShown ? [word, value] : []
+
+const inputFlag = (input: unknown): ReadonlyArray<string> =>
+  input === undefined ? [] : ["--input", JSON.stringify(input)]
+
+export const createLine = (filled: Filled): string => {
+  const { agent, input, name, policy, prompt, schedule, timezone } = filled
   return [
     "runlease",
     "schedules",
@@ -40,7 +47,30 @@ export const createLine = ({ agent, name, policy, prompt, schedule, timezone }: 
     ...flag("--schedule", schedule || "WHEN"),
     ...flag("--timezone", timezone, hasZone(schedule) && timezone !== "" && timezone !== "UTC"),
     ...flag("--prompt", prompt),
+    ...inputFlag(input),
     ...flag("--policy", policy, policy !== "Forbid"),
+  ]
+    .map((word) => quoted(word))
+    .join(" ")
+}
+
+/** The line that changes what is other than before. */
+export const updateLine = (before: Json.Schedule, filled: Filled): string => {
+  const { agent, input, name, policy, prompt, schedule, timezone } = filled
+  const { config, target } = before
+  const isOther = JSON.stringify(input) !== JSON.stringify(config.input)
+  return [
+    "runlease",
+    "schedules",
+    "update",
+    before.id,
+    ...flag("--name", name, name !== before.name),
+    ...flag("--agent", agent, agent !== target.id),
+    ...flag("--schedule", schedule, schedule !== before.schedule),
+    ...flag("--timezone", timezone, timezone !== before.timezone),
+    ...(prompt === (config.prompt ?? "") ? [] : prompt === "" ? ["--clear", "prompt"] : ["--prompt", prompt]),
+    ...(isOther ? (input === undefined ? ["--clear", "input"] : inputFlag(input)) : []),
+    ...flag("--policy", policy, policy !== before.concurrency_policy),
   ]
     .map((word) => quoted(word))
     .join(" ")

@@ -8,8 +8,7 @@ import { agentsQuery } from "../../api/project"
 import { useProject } from "../../api/session"
 import { areaClass, FormFields, Labelled, lineClass } from "../../form/FormFields"
 import { SelectBox } from "../../form/SelectBox"
-import { parsed, payloadOf, type Problems } from "../../form/payload"
-import { type Field, fieldsOf, initialOf, isText, type Schema, type Values } from "../../form/schema"
+import type { Problems } from "../../form/payload"
 import { plural } from "../../format/numbers"
 import { Page } from "../../shell/Page"
 import { wholeRun } from "../../shell/links"
@@ -17,8 +16,8 @@ import { Button } from "../../ui/Button"
 import { Copy } from "../../ui/Copy"
 import { Skeleton, Trouble } from "../../ui/Loading"
 import { Chevron } from "../run/conversation/Disclosure"
-import { isRecord } from "../run/model/questions"
 import { limitFields, limitNames } from "../run/question/budgetLimits"
+import { useInput } from "./agentInput"
 import { type Filled, type FilledProblems, nothingFilled, submissionOf } from "./submission"
 
 const other = " other"
@@ -180,43 +179,6 @@ const SubmitOptions = ({
       ) : null}
     </div>
   )
-}
-
-const schemaOf = (agents: ReadonlyArray<Json.Agent>, agent: string): Schema | undefined => {
-  const form = agents.find(({ agent_id }) => agent_id === agent)?.form
-  return isRecord(form) ? form : undefined
-}
-
-type Input = { readonly value: unknown } | undefined
-
-/** What is written for an agent without fields: text as it is, and anything else as JSON. */
-const writtenOf = (schema: Schema, text: string): { readonly input: Input; readonly problem?: string } => {
-  if (isText(schema)) return { input: { value: text } }
-  if (text.trim() === "") return { input: { value: undefined }, problem: "Fill this in" }
-  const read = parsed(text)
-  return "problem" in read ? { input: { value: undefined }, problem: read.problem } : { input: read }
-}
-
-/** The payload of an agent: the fields of its form, else JSON; or a text for an agent without a form. */
-const useInput = (agents: ReadonlyArray<Json.Agent>, agent: string) => {
-  const [text, setText] = useState("")
-  const [edited, setEdited] = useState<Readonly<Record<string, Values>>>({})
-  const schema = schemaOf(agents, agent)
-  const fields: ReadonlyArray<Field> | undefined = fieldsOf(schema)
-  const values = edited[agent] ?? initialOf(schema)
-  const payload = fields === undefined ? undefined : payloadOf(fields, values)
-  const written = schema === undefined || fields !== undefined ? undefined : writtenOf(schema, text)
-  return {
-    fields,
-    values,
-    setValues: (next: Values) => setEdited({ ...edited, [agent]: next }),
-    isJson: written !== undefined && !isText(schema),
-    text,
-    setText,
-    textProblem: written?.problem,
-    input: (payload === undefined ? written?.input : { value: payload.value }) satisfies Input,
-    problems: payload?.problems ?? {},
-  }
 }
 
 const useSubmit = () => {

@@ -23,8 +23,9 @@ export const useAnswer = (runId: string, question: Question) => {
     mutationFn: (sent: Sent) => send("resume", { path: { run: runId }, body: bodyOf(question, sent) }),
     onSettled: () =>
       Promise.all(
-        [summaryQuery(runId), runQuery(runId), requestQuery(runId)].map(({ queryKey }) =>
-          client.invalidateQueries({ queryKey }),
+        // The badge of waiting questions follows at once.
+        [summaryQuery(runId), runQuery(runId), requestQuery(runId), { queryKey: ["attention"] }].map(
+          ({ queryKey }) => client.invalidateQueries({ queryKey }),
         ),
       ),
   })
