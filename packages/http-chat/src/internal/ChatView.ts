@@ -92,7 +92,13 @@ const ofText = (kind: Steps.Kind, event: Event, steps: Steps.Steps): ReadonlyArr
   return [{ type: `${kind}-end`, id }]
 }
 
-const ofCall = (event: Event, steps: Steps.Steps, inputs: ToolInputs.ToolInputs): ReadonlyArray<Chunk> => {
+/** `made`: the calls that the page has made. */
+const ofCall = (
+  event: Event,
+  steps: Steps.Steps,
+  inputs: ToolInputs.ToolInputs,
+  made: ReadonlySet<string>,
+): ReadonlyArray<Chunk> => {
   const toolCallId = Chunks.text(event["toolCallId"])
   if (event.type === "TOOL_CALL_START") {
     const toolName = Chunks.text(event["toolCallName"])
@@ -112,6 +118,7 @@ const ofCall = (event: Event, steps: Steps.Steps, inputs: ToolInputs.ToolInputs)
   steps.endInput(toolCallId)
   const whole = inputs.end(toolCallId)
   if (whole.type === "tool-input-error") steps.answered(toolCallId)
+  else if (made.has(toolCallId)) return ToolInputs.made(whole)
   return [whole]
 }
 
@@ -120,6 +127,7 @@ const ofItem = (
   event: Event,
   steps: Steps.Steps,
   inputs: ToolInputs.ToolInputs,
+  made: ReadonlySet<string>,
 ): ReadonlyArray<Chunk> | undefined => {
   switch (event.type) {
     case "TEXT_MESSAGE_START":
@@ -133,7 +141,7 @@ const ofItem = (
     case "TOOL_CALL_START":
     case "TOOL_CALL_ARGS":
     case "TOOL_CALL_END":
-      return ofCall(event, steps, inputs)
+      return ofCall(event, steps, inputs, made)
     default:
       return undefined
   }
@@ -225,6 +233,7 @@ const usageOf = ({ usage }: Event): object => (Array.isArray(usage) ? { usage } 
 const foldFrom = (subject: Subject, from: State): Fold => {
   const { inputs, shared, steps, view } = from
   const { restated = [], version = "7" } = subject
+  const made = Questions.madeIn(subject.answered)
   let { begun, denied } = from
 
   const deny = (toolCallId: string): void => {
@@ -287,7 +296,7 @@ const foldFrom = (subject: Subject, from: State): Fold => {
       const isOwn = interrupt.toolCallId === undefined
       return [
         ...(isShown ? [] : steps.beginCall(toolCallId)),
-        ...Questions.present(interrupt, isShown && !isOwn),
+        ...Questions.present(interrupt, isShown && !isOwn, made.has(toolCallId)),
       ]
     })
 
@@ -351,7 +360,7 @@ const foldFrom = (subject: Subject, from: State): Fold => {
       case "STEP_FINISHED":
         return ofExtra(event)
       default:
-        return ofItem(event, steps, inputs) ?? ofExtra(event)
+        return ofItem(event, steps, inputs, made) ?? ofExtra(event)
     }
   }
 

@@ -6,6 +6,7 @@
  */
 import { Interrupt, Interrupts } from "@runlease/core"
 import { asText, type Chunk } from "./Chunk.js"
+import * as ToolInputs from "./ToolInputs.js"
 
 /** An interrupt that a run has waited for, with its answer. */
 export interface Answered {
@@ -45,9 +46,18 @@ const inputOf = (interrupt: Interrupt.Interrupt): Chunk => {
   }
 }
 
-/** Shows a question to the page. `isShown`: the page has the call already. */
-export const present = (interrupt: Interrupt.Interrupt, isShown: boolean): ReadonlyArray<Chunk> => {
-  const call = isShown ? [] : [inputOf(interrupt)]
+/** The calls that the page has made, among those that it has answered. */
+export const madeIn = (answered: ReadonlyArray<Answered>): ReadonlySet<string> =>
+  new Set(answered.flatMap(({ interrupt }) => (kindOf(interrupt) === "output" ? [callOf(interrupt)] : [])))
+
+/** Shows a question to the page. `isShown`: the page has the call already. `isMade`: and has made it. */
+export const present = (
+  interrupt: Interrupt.Interrupt,
+  isShown: boolean,
+  isMade: boolean,
+): ReadonlyArray<Chunk> => {
+  const input = inputOf(interrupt)
+  const call = isShown ? [] : isMade ? ToolInputs.made(input) : [input]
   if (kindOf(interrupt) === "output") return call
   const { id, message } = interrupt
   return [

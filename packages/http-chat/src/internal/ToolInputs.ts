@@ -41,6 +41,15 @@ const of = (open: Map<string, Open>): ToolInputs => ({
   copy: () => of(new Map(open)),
 })
 
+/**
+ * A call that its page has made, as a page gets it that comes back: with the whole input, which has streamed. A page makes a call when it
+ * gets `tool-input-available`, and has its input without that too.
+ */
+export const made = ({ input, toolCallId, toolName }: Chunk): ReadonlyArray<Chunk> => [
+  { type: "tool-input-start", toolCallId, toolName },
+  { type: "tool-input-delta", toolCallId, inputTextDelta: JSON.stringify(input ?? {}) },
+]
+
 /** Of no call. */
 export const make = (): ToolInputs => of(new Map())
 
