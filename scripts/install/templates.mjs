@@ -47,6 +47,10 @@ const firstRuns = {
   },
   chat: { ready: /waits for runs/, run: chat },
   "ai-sdk": { ready: /waits for runs/, run: (folder, env) => submit(folder, env, "40 EUR are on their way") },
+  "openai-agents": {
+    ready: /waits for runs/,
+    run: (folder, env) => submit(folder, env, "40 EUR are on their way"),
+  },
   "coding-agent": {
     ready: /waits for runs/,
     run: (folder, env) => submit(folder, env, "I have written greeting.txt."),

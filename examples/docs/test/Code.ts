@@ -22,9 +22,13 @@ export const blocksOf = (page: string): ReadonlyArray<Block> =>
 
 export const read = (path: string): Promise<string> => readFile(new URL(path, import.meta.url), "utf8")
 
-/** Writes files into a new folder beside `node_modules`, so that their imports resolve. Returns its path. */
-export const write = async (folder: string, files: Readonly<Record<string, string>>): Promise<string> => {
-  const place = new URL(`../.code/${folder}/`, import.meta.url)
+/** Writes files into a new folder of `root`, beside its `node_modules`, so that their imports resolve. Returns its path. */
+export const write = async (
+  folder: string,
+  files: Readonly<Record<string, string>>,
+  root = new URL("../", import.meta.url),
+): Promise<string> => {
+  const place = new URL(`.code/${folder}/`, root)
   await rm(place, { recursive: true, force: true })
   await mkdir(place, { recursive: true })
   await Promise.all(Object.entries(files).map(([name, text]) => writeFile(new URL(name, place), text)))

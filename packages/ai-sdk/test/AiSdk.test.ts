@@ -1,262 +1,26 @@
-/** An agent of the SDK whose workers end anywhere, as the reference client of AG-UI shows it. */
+/** An agent of the SDK whose workers end anywhere, and programs that use the SDK. */
 import { describe, expect, it } from "@effect/vitest"
-import { Executor, RequestSnapshot } from "@runlease/core"
+import { Executor } from "@runlease/core"
 import { AiSdk } from "@runlease/ai-sdk"
 import * as ModelServer from "@runlease/testkit/ModelServer"
-import * as TestRuns from "@runlease/testkit/TestRuns"
 import { generateText, isStepCount, streamText, tool, ToolLoopAgent } from "ai"
-import { Deferred, Effect, Exit, Fiber, Layer, Scope } from "effect"
+import { Effect } from "effect"
 import { z } from "zod"
+import * as AdapterSuite from "./AdapterSuite.js"
 import * as Desk from "./Desk.js"
 
-const withServers = (answer: (request: ModelServer.Request, before: number) => ModelServer.Answer) =>
-  Effect.provide(Layer.merge(Desk.server, Desk.modelServer(answer)))
-
-/** The settings of the agent, without an approval. */
-const settings = (url: string, made: Array<Desk.Made>) => ({
-  model: Desk.modelAt(url),
-  instructions: "You help at an order desk.",
-  tools: Desk.tools(made),
-  sideEffects: { find_order: "pure" as const },
-})
-
-/** What an attempt emits between the request of an answer and its record. */
-const inAnswer = /^(TEXT_MESSAGE|TOOL_CALL_(START|ARGS|END)|runlease\.usage|STEP_FINISHED)/
-
-/** The execution of a run of another agent, to its end. */
-const outcomeOf = (execute: Parameters<typeof Desk.startWorker>[0]) =>
-  Effect.gen(function* () {
-    yield* Desk.startWorker(execute)
-    const { runId } = yield* TestRuns.submit({ snapshot: RequestSnapshot.fromText("Go") })
-    return yield* Desk.untilEnded(runId)
-  })
-
-describe("an agent of the SDK", () => {
-  it.scopedLive("streams its answers, and gives the results of its calls and what they used", () =>
-    Effect.gen(function* () {
-      const made: Array<Desk.Made> = []
-      const { requests, url } = yield* ModelServer.ModelServer
-      yield* Desk.startWorker(AiSdk.agent(settings(url, made)))
-      const page = yield* Desk.page
-      yield* page.send("Refund order 7")
-      expect(yield* page.run()).toEqual([])
-      expect(yield* page.texts).toEqual(Desk.texts)
-      expect(yield* page.results).toEqual([
-        ["call-1", '{"order":"7","euros":40}'],
-        ["call-2", "40 EUR refunded"],
-      ])
-      expect(made.map(({ name }) => name)).toEqual(["find_order", "refund"])
-      expect(page.events("TEXT_MESSAGE_CONTENT").length).toBe(2 + 2 + 1)
-      const [finished] = page.events("RUN_FINISHED")
-      expect(finished?.["usage"]).toEqual([
-        expect.objectContaining({ provider: "stand-in", inputTokens: 30, outputTokens: 7, totalTokens: 37 }),
-      ])
-
-      // The next run of the conversation has the answers and the calls of this one.
-      yield* page.send("Thank you")
-      yield* page.run()
-      const last = (yield* requests).at(-1)!
-      expect(last.messages.map(({ role }) => role)).toEqual(
-        "system user assistant tool assistant tool assistant user".split(" "),
-      )
-    }).pipe(withServers(Desk.script)),
-  )
-
-  it.scopedLive(
-    "shows each text once, pays for what is recorded once, and makes each call once, wherever its attempts end",
-    () =>
-      Effect.gen(function* () {
-        const { requests, url } = yield* ModelServer.ModelServer
-        const ends: Array<string> = []
-        for (let after = 0; ; after += 1) {
-          const made: Array<Desk.Made> = []
-          const before = (yield* requests).length
-          const page = yield* Desk.page
-          yield* page.send("Refund order 7")
-          const running = yield* Effect.fork(page.run())
-          const agent = AiSdk.agent(settings(url, made))
-          const stopped = yield* Deferred.make<string>()
-          const scope = yield* Scope.make()
-          yield* Scope.extend(Desk.startWorker(agent, Desk.stopping(after, stopped)), scope)
-          const end = yield* Effect.raceFirst(Deferred.await(stopped), Effect.as(Fiber.join(running), "none"))
-          yield* Scope.close(scope, Exit.void)
-          if (end === "none") break
-          ends.push(end)
-          const next = yield* Scope.make()
-          yield* Scope.extend(Desk.startWorker(agent), next)
-          yield* Fiber.join(running)
-          yield* Scope.close(next, Exit.void)
-
-          expect([end, yield* page.texts]).toEqual([end, Desk.texts])
-          const refunds = made.filter(({ name }) => name === "refund")
-          const results = (yield* page.results).filter(([, content]) => /refund/.test(String(content)))
-          // A call that had begun and whose result was not recorded is not made again.
-          expect([end, results.length, refunds.length]).toEqual([
-            end,
-            1,
-            end === "STEP_STARTED" ? refunds.length : 1,
-          ])
-          expect(refunds.length).toBeLessThanOrEqual(1)
-          if (refunds.length === 0) expect(results[0]?.[1]).toContain("It is uncertain")
-          // An answer is requested twice only where the attempt ended in the middle of it.
-          const counts = Desk.requestCounts((yield* requests).slice(before))
-          const total = counts.reduce((sum, count) => sum + count, 0)
-          expect([end, counts.length, total]).toEqual([end, 3, inAnswer.test(end) ? 4 : 3])
-        }
-        // Marks, starts, deltas, ends, usage, records, results: each was an end once.
-        expect(ends.length).toBeGreaterThan(20)
-        expect(ends).toContain("STEP_FINISHED runlease.step")
-      }).pipe(withServers(Desk.script)),
-  )
-
-  it.scopedLive("waits for a person without a worker, and goes on in another one", () =>
-    Effect.gen(function* () {
-      const { requests, url } = yield* ModelServer.ModelServer
-      const made: Array<Desk.Made> = []
-      const agent = AiSdk.agent({ ...settings(url, made), toolApproval: { refund: "user-approval" } })
-      const page = yield* Desk.page
-      for (const approved of [true, false]) {
-        yield* page.send("Refund order 7")
-        const first = yield* Scope.make()
-        yield* Scope.extend(Desk.startWorker(agent), first)
-        const [question] = yield* page.run()
-        expect(question).toMatchObject({ reason: "tool_call", message: "May refund be called?" })
-        expect(question?.id).toBe(question?.toolCallId)
-        yield* Scope.close(first, Exit.void)
-
-        const second = yield* Scope.make()
-        yield* Scope.extend(Desk.startWorker(agent), second)
-        const reason = approved ? {} : { reason: "Too late" }
-        expect(yield* page.run([{ interruptId: question!.id, approved, ...reason }])).toEqual([])
-        yield* Scope.close(second, Exit.void)
-      }
-      expect(made.filter(({ name }) => name === "refund")).toHaveLength(1)
-      expect(yield* page.texts).toEqual([...Desk.texts, ...Desk.texts])
-      expect((yield* page.results).map(([, content]) => content)).toEqual([
-        '{"order":"7","euros":40}',
-        "40 EUR refunded",
-        '{"order":"7","euros":40}',
-        "This call was not approved, so it was not made. The reason: Too late",
-      ])
-      expect(yield* requests).toHaveLength(6)
-    }).pipe(withServers(Desk.ofTurn)),
-  )
-
-  it.scopedLive("makes a call that is idempotent again with its key, and no other one that had begun", () =>
-    Effect.gen(function* () {
-      const { url } = yield* ModelServer.ModelServer
-      for (const sideEffect of ["idempotent", "atMostOnce"] as const) {
-        const begun = yield* Deferred.make<void>()
-        const keys: Array<string | undefined> = []
-        const agent = AiSdk.agent({
-          ...settings(url, []),
-          tools: {
-            ...Desk.tools([]),
-            refund: tool({
-              inputSchema: z.object({ id: z.string(), euros: z.number() }),
-              execute: async () => {
-                keys.push(AiSdk.currentCall()?.idempotencyKey)
-                if (keys.length > 1) return "refunded"
-                Effect.runSync(Deferred.succeed(begun, undefined))
-                return new Promise<string>(() => {})
-              },
-            }),
-          },
-          sideEffects: { find_order: "pure", refund: sideEffect },
-        })
-        const page = yield* Desk.page
-        yield* page.send("Refund order 7")
-        const running = yield* Effect.fork(page.run())
-        const first = yield* Scope.make()
-        yield* Scope.extend(Desk.startWorker(agent), first)
-        yield* Deferred.await(begun)
-        yield* Scope.close(first, Exit.void)
-        const second = yield* Scope.make()
-        yield* Scope.extend(Desk.startWorker(agent), second)
-        yield* Fiber.join(running)
-        yield* Scope.close(second, Exit.void)
-        expect(keys[0]).toMatch(/^[0-9a-f]{64}$/)
-        const [, result] = (yield* page.results).at(-1)!
-        if (sideEffect === "idempotent") {
-          expect(keys).toEqual([keys[0], keys[0]])
-          expect(result).toBe("refunded")
-        } else {
-          expect(keys).toHaveLength(1)
-          expect(result).toContain("It is uncertain whether this call of refund was made")
-        }
-        expect(yield* page.texts).toEqual(Desk.texts)
-      }
-    }).pipe(withServers(Desk.script)),
-  )
-
-  it.scopedLive("gives the error of a tool to the model, once", () =>
-    Effect.gen(function* () {
-      const { requests, url } = yield* ModelServer.ModelServer
-      let calls = 0
-      const refund = tool({
-        inputSchema: z.object({ id: z.string(), euros: z.number() }),
-        execute: async (): Promise<string> => {
-          calls += 1
-          throw new RangeError("The till is closed")
-        },
-      })
-      const agent = AiSdk.agent({ ...settings(url, []), tools: { ...Desk.tools([]), refund } })
-      // The attempt ends in the middle of the answer that has the error.
-      const stopped = yield* Deferred.make<string>()
-      const first = yield* Scope.make()
-      const page = yield* Desk.page
-      yield* page.send("Refund order 7")
-      const running = yield* Effect.fork(page.run())
-      yield* Scope.extend(Desk.startWorker(agent, Desk.stoppingAt("Refunded.", stopped)), first)
-      yield* Deferred.await(stopped)
-      yield* Scope.close(first, Exit.void)
-      yield* Desk.startWorker(agent)
-      yield* Fiber.join(running)
-      expect(calls).toBe(1)
-      expect((yield* page.results).at(-1)?.[1]).toBe("The till is closed")
-      expect(yield* page.texts).toEqual(Desk.texts)
-      expect(Desk.requestCounts(yield* requests)).toEqual([1, 1, 2])
-    }).pipe(withServers(Desk.script)),
-  )
-
-  it.scopedLive("makes no calls in a trial, which has their results, and waits for no person", () =>
-    Effect.gen(function* () {
-      const { url } = yield* ModelServer.ModelServer
-      const made: Array<Desk.Made> = []
-      yield* Desk.startWorker(
-        AiSdk.agent({ ...settings(url, made), toolApproval: { refund: "user-approval" } }),
-      )
-      const { runId } = yield* TestRuns.submit({
-        snapshot: {
-          ...RequestSnapshot.fromText("Refund order 7"),
-          trial: {
-            name: "trial",
-            runId: "original",
-            after: 0,
-            tools: "recorded",
-            calls: [{ toolName: "find_order", args: '{"id":"7"}', content: '{"order":"7"}' }],
-          },
-        },
-      })
-      const { events, run } = yield* Desk.untilEnded(runId)
-      expect([run.status, made]).toEqual(["completed", []])
-      const results = events.filter(({ type }) => type === "TOOL_CALL_RESULT").map(({ content }) => content)
-      expect(results).toEqual(['{"order":"7"}', expect.stringContaining("there is no result")])
-    }).pipe(withServers(Desk.script)),
-  )
-
-  it.scopedLive("goes on after a call that cannot be made", () =>
-    Effect.gen(function* () {
-      const { url } = yield* ModelServer.ModelServer
-      yield* Desk.startWorker(AiSdk.agent(settings(url, [])))
-      const page = yield* Desk.page
-      yield* page.send("Refund order 7")
-      yield* page.run()
-      expect((yield* page.results).map(([id]) => id)).toEqual(["call-1"])
-      expect((yield* page.results)[0]?.[1]).toContain("unavailable tool 'missing'")
-      expect(yield* page.texts).toEqual(["Done."])
-    }).pipe(withServers((_, before) => (before === 0 ? { tool: "missing", arguments: {} } : "Done."))),
-  )
+AdapterSuite.make({
+  desk: (url, { approval = false, made = [], refund, refundIs = "atMostOnce" } = {}) =>
+    AiSdk.agent({
+      model: Desk.modelAt(url),
+      instructions: "You help at an order desk.",
+      tools: Desk.tools(made, refund),
+      sideEffects: { find_order: "pure", refund: refundIs },
+      ...(approval ? { toolApproval: { refund: "user-approval" as const } } : {}),
+    }),
+  bare: (url) => AiSdk.agent({ model: Desk.modelAt(url) }),
+  failed: (message) => message,
+  missing: "unavailable tool 'missing'",
 })
 
 describe("a program that uses the SDK", () => {
@@ -264,7 +28,7 @@ describe("a program that uses the SDK", () => {
     Effect.gen(function* () {
       const { requests, url } = yield* ModelServer.ModelServer
       let attempts = 0
-      const { events, run } = yield* outcomeOf((claimed) =>
+      const { events, run } = yield* AdapterSuite.outcomeOf((claimed) =>
         AiSdk.run(claimed, async ({ messages, model, signal, steps }) => {
           attempts += 1
           const stand = model(Desk.modelAt(url))
@@ -287,7 +51,7 @@ describe("a program that uses the SDK", () => {
       expect(attempts).toBe(2)
       expect(Desk.textsOf(events)).toEqual(["Hello there.", "thought true"])
       expect(yield* requests).toHaveLength(2)
-    }).pipe(withServers((_, before) => (before === 0 ? "thought" : "Hello there."))),
+    }).pipe(AdapterSuite.withServers((_, before) => (before === 0 ? "thought" : "Hello there."))),
   )
 
   it.scopedLive("records the answers of an agent that a tool asks, and does not show them", () =>
@@ -312,12 +76,12 @@ describe("a program that uses the SDK", () => {
         },
         sideEffects: { ask: "idempotent" },
       })
-      const { events, run } = yield* outcomeOf(agent)
+      const { events, run } = yield* AdapterSuite.outcomeOf(agent)
       expect(run.status).toBe("completed")
       expect(Desk.textsOf(events)).toEqual(["All is well."])
       expect([calls, (yield* requests).length]).toEqual([2, 4])
     }).pipe(
-      withServers(({ messages }, before) =>
+      AdapterSuite.withServers(({ messages }, before) =>
         before === 0
           ? { tool: "ask", arguments: {} }
           : messages.some(({ role }) => role === "tool")
@@ -325,32 +89,5 @@ describe("a program that uses the SDK", () => {
             : "yes",
       ),
     ),
-  )
-})
-
-describe("a model that fails", () => {
-  it.scopedLive("is requested again by a later attempt where that may help", () =>
-    Effect.gen(function* () {
-      const failing = yield* Desk.failingModel([
-        { status: 429, headers: { "retry-after-ms": "5" } },
-        "cut",
-        "whole",
-      ])
-      const { events, run } = yield* outcomeOf(
-        AiSdk.agent({ model: Desk.modelAt(failing.url), instructions: "Help." }),
-      )
-      expect([run.status, run.error]).toEqual(["completed", null])
-      expect(failing.requests()).toBe(3)
-      expect(Desk.textsOf(events)).toEqual(["Half", "Whole."])
-    }).pipe(Effect.provide(Desk.server)),
-  )
-
-  it.scopedLive("fails the run where the request is refused", () =>
-    Effect.gen(function* () {
-      const failing = yield* Desk.failingModel([{ status: 401 }])
-      const { run } = yield* outcomeOf(AiSdk.agent({ model: Desk.modelAt(failing.url) }))
-      expect([run.status, run.error?.code]).toEqual(["failed", "model_unauthorized"])
-      expect(failing.requests()).toBe(1)
-    }).pipe(Effect.provide(Desk.server)),
   )
 })

@@ -49,6 +49,15 @@ export const all: ReadonlyArray<Template> = [
     ],
   },
   {
+    name: "openai-agents",
+    title: "An agent of the OpenAI Agents SDK",
+    hint: "an Agent with an approval, streamed and recorded",
+    firstSteps: [
+      ["dev", "a worker and its dashboard"],
+      ["submit", "a run that waits for your approval"],
+    ],
+  },
+  {
     name: "coding-agent",
     title: "A coding agent",
     hint: "over the Agent Client Protocol, with permissions",

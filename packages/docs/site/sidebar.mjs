@@ -36,6 +36,7 @@ const guide = [
       page("The command line", "/command-line"),
       page("Worker modules", "/worker-modules"),
       page("Agents of other frameworks", "/agent-frameworks"),
+      page("OpenAI Agents SDK", "/openai-agents"),
       page("Steps in a transaction", "/transactional-steps"),
       page("Steps of a program", "/steps-of-a-program"),
       page("Workflows of Effect", "/reference/workflow/"),

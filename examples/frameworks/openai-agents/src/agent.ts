@@ -1,5 +1,5 @@
-import { Agent, type ModelRequest, setTracingDisabled, tool, Usage } from "@openai/agents"
-import { assistantMessage, functionCall, ScriptedModel, modelResponder } from "@openai/agents/testing"
+import { Agent, type ModelRequest, setTracingDisabled, tool, Usage } from "@openai/agents-core"
+import { assistantMessage, functionCall, ScriptedModel, modelResponder } from "@openai/agents-core/testing"
 import { z } from "zod"
 import * as Shop from "../../src/shop.js"
 

@@ -1,0 +1,1 @@
+export * as OpenAIAgents from "./OpenAIAgents.js"
