@@ -132,7 +132,7 @@ const runOf = (
       throw new Executor.ExecutorError({
         code: "approval_within_call",
         message:
-          `The agent ${item.agent.name} waits for an approval of ${toolName ?? rawItem.type} within the call of a tool, which has no step of its own. ` +
+          `The agent ${item.agent.name} waits for an approval of ${toolName ?? rawItem.type} within the call of a tool, which has no step. ` +
           "Give needsApproval to asTool of that agent, or hand over to it.",
       })
     }

@@ -1,6 +1,7 @@
 import { PgClient } from "@effect/sql-pg"
 import { SqliteClient } from "@effect/sql-sqlite-node"
 import { expect, it } from "@effect/vitest"
+import Sqlite from "better-sqlite3"
 import { Console, Effect, Layer, Redacted } from "effect"
 import * as path from "node:path"
 import * as Searches from "../../testkit/test/Searches.js"
@@ -41,6 +42,20 @@ const check = (name: string, report: Bank.Report) =>
     expect(kills).toBeGreaterThan(0)
   })
 
+/** Whether a file has no writer. */
+const isFree = (filename: string): Effect.Effect<boolean> =>
+  Effect.sync(() => {
+    const file = new Sqlite(filename, { timeout: 20 })
+    try {
+      file.exec("BEGIN IMMEDIATE; ROLLBACK")
+      return true
+    } catch {
+      return false
+    } finally {
+      file.close()
+    }
+  })
+
 it.scopedLive(
   "each transfer by Step.transaction happens once on PostgreSQL while workers and connections end",
   () =>
@@ -57,6 +72,14 @@ it.scopedLive(
           bank,
           `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()
         AND backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1`,
+        ),
+        isFree: Effect.map(
+          PostgresDatabase.ask(
+            at,
+            `SELECT FROM pg_stat_activity WHERE datname = current_database() AND xact_start IS NOT NULL
+        AND backend_type = 'client backend' AND pid <> pg_backend_pid()`,
+          ),
+          (open) => open.length === 0,
         ),
         untilBlocked: PostgresDatabase.waitersFor(bank, 1),
       }).pipe(
@@ -86,6 +109,7 @@ it.scopedLive(
         pause: 10,
         seed: Searches.seedOf("bank"),
         cut: Effect.void,
+        isFree: isFree(at),
         untilBlocked: Effect.void,
       }).pipe(
         Effect.provide(

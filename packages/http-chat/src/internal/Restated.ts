@@ -11,7 +11,7 @@ const isChunk = ({ type }: Part): boolean =>
   ["file", "source-url", "source-document", "reasoning-file", "custom", "steering-message"].includes(type) ||
   type.startsWith("data-")
 
-/** The question to the page about a call, and the answer of the page. */
+/** The question about a call, and the answer of its page. */
 interface Approval {
   readonly chunks: ReadonlyArray<Chunk>
   readonly isDenied: boolean
@@ -34,8 +34,11 @@ const approvalOf = ({ approval, toolCallId }: Part): Approval => {
   return { chunks: [request, response], isDenied: !approved }
 }
 
-/** The calls of a message, by their ids: whether their page has denied them. */
-type Calls = Map<string, boolean>
+/** The calls of a message. `denied`: whether their page has denied them, by their ids. `made`: those with a result. */
+interface Calls {
+  readonly denied: Map<string, boolean>
+  readonly made: ReadonlySet<string>
+}
 
 const ofCall = (part: Part, calls: Calls): ReadonlyArray<Chunk> => {
   const toolCallId = String(part["toolCallId"])
@@ -43,13 +46,15 @@ const ofCall = (part: Part, calls: Calls): ReadonlyArray<Chunk> => {
   inputs.start(toolCallId, String(part["toolName"]))
   inputs.add(toolCallId, String(part["args"]))
   const { chunks, isDenied } = approvalOf(part)
-  calls.set(toolCallId, isDenied)
-  return [inputs.end(toolCallId), ...chunks]
+  calls.denied.set(toolCallId, isDenied)
+  const call = inputs.end(toolCallId)
+  const isMade = call.type === "tool-input-available" && calls.made.has(toolCallId)
+  return [...(isMade ? ToolInputs.made(call) : [call]), ...chunks]
 }
 
 /** A result of a call that the message does not have is left out: a page refuses it. */
 const ofResult = ({ isError, result, toolCallId }: Part, calls: Calls): ReadonlyArray<Chunk> => {
-  const isDenied = calls.get(String(toolCallId))
+  const isDenied = calls.denied.get(String(toolCallId))
   return isDenied === undefined
     ? []
     : [ToolInputs.result(String(toolCallId), result, { isDenied, isError: isError === true })]
@@ -78,7 +83,11 @@ const ofPart = (part: Part, id: string, calls: Calls): ReadonlyArray<Chunk> => {
 
 /** The steps of an assistant's message. */
 export const chunksOf = (steps: ReadonlyArray<ReadonlyArray<Part>>): ReadonlyArray<Chunk> => {
-  const calls: Calls = new Map()
+  const results = steps.flat().filter(({ type }) => type === "tool_result")
+  const calls: Calls = {
+    denied: new Map(),
+    made: new Set(results.map(({ toolCallId }) => String(toolCallId))),
+  }
   return steps.flatMap((parts, step): ReadonlyArray<Chunk> => [
     { type: "start-step" },
     ...parts.flatMap((part, index) => ofPart(part, `${step}.${index}`, calls)),

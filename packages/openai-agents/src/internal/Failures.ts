@@ -1,4 +1,4 @@
-/** The errors of models within the call of a tool: the SDK gives the model of the agent a text in their place. */
+/** The errors of models within the call of a tool: the SDK passes a text to the model of the agent in their place. */
 import type { FrameworkSteps } from "@runlease/core/executor"
 
 type Place = FrameworkSteps.Place | undefined

@@ -27,6 +27,8 @@ export interface Settings {
   readonly seed: number
   /** Ends a connection to the bank's database at random, each second. */
   readonly cut: Effect.Effect<unknown>
+  /** Whether no process has a transaction of the control plane open. */
+  readonly isFree: Effect.Effect<boolean>
   /** Lasts until the attempt that takes over waits for the transaction of the first. */
   readonly untilBlocked: Effect.Effect<unknown>
 }
@@ -64,6 +66,21 @@ interface Teller {
   works: boolean
 }
 
+/** A pause between two looks or two kills. */
+const elapse = (millis: number) => Effect.sleep(millis)
+
+/** Stops a worker where the control plane can be written. */
+const stopped = (worker: ChildProcess, isFree: Effect.Effect<boolean>): Effect.Effect<ChildProcess> =>
+  Effect.gen(function* () {
+    worker.kill("SIGSTOP")
+    while (!(yield* isFree)) {
+      worker.kill("SIGCONT")
+      yield* elapse(5)
+      worker.kill("SIGSTOP")
+    }
+    return worker
+  })
+
 /** Workers that are replaced when they are killed. The Scope ends all of them. */
 const makeFleet = (settings: Settings) =>
   Effect.gen(function* () {
@@ -88,14 +105,16 @@ const makeFleet = (settings: Settings) =>
       readline.createInterface(made.process.stdout!).on("line", (line) => {
         if (line === workLine) made.works = true
         if (line !== pauseLine) return
-        made.process.kill("SIGSTOP")
         Deferred.unsafeDone(paused, Effect.succeed(made.process))
       })
     }
     return {
       add,
-      /** The worker that stands still in the middle of a transfer. */
-      paused: Deferred.await(paused),
+      /**
+       * The worker that stands still in the middle of a transfer. It has no transaction of the control plane open: nobody could take its run
+       * over while that has its lock.
+       */
+      paused: Effect.flatMap(Deferred.await(paused), (process) => stopped(process, settings.isFree)),
       /** Whether there was a worker to kill. One that has done nothing yet is spared: a slow machine would start workers and nothing else. */
       killOne: (pick: (count: number) => number): boolean => {
         const working = fleet.filter(({ works }) => works)
@@ -107,9 +126,6 @@ const makeFleet = (settings: Settings) =>
       },
     }
   })
-
-/** A pause between two looks or two kills. */
-const elapse = (millis: number) => Effect.sleep(millis)
 
 export const play = (
   settings: Settings,
