@@ -141,8 +141,8 @@ export const sidebar = {
 
 export const nav = [
   { text: "Guide", link: "/first-worker", activeMatch: "^/(?!reference/|decisions/).+" },
-  { text: "HTTP", link: "/reference/http-api/", activeMatch: "^/reference/http-api/" },
-  { text: "API", link: "/reference/", activeMatch: "^/reference/(?!http-api/)" },
+  { text: "HTTP API", link: "/reference/http-api/", activeMatch: "^/reference/http-api/" },
+  { text: "TypeScript API", link: "/reference/", activeMatch: "^/reference/(?!http-api/)" },
   { text: "Decisions", link: "/decisions/", activeMatch: "^/decisions/" },
   { text: "Source", link: "https://github.com/runlease/runlease" },
 ]
